@@ -1,0 +1,16 @@
+# Third-party libraries; docs/architecture.md has one line of why for each. All are hidden: none of their
+# headers or symbols reaches a program that links Spinel.
+find_package(Threads REQUIRED)
+find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+if(SPINEL_CODECS)
+  find_package(JPEG REQUIRED)
+  find_package(PNG REQUIRED)
+  find_path(STB_INCLUDE_DIR stb/stb_image.h REQUIRED)
+endif()
+if(SPINEL_BUILD_CLI OR SPINEL_BUILD_SAMPLES)
+  find_package(CLI11 REQUIRED)
+  find_package(yaml-cpp REQUIRED)
+endif()

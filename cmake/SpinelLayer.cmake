@@ -1,0 +1,48 @@
+# spinel_layer(NAME DEPENDS ... [PRIVATE ...]): one folder of src/ as the static library spinel_NAME.
+#
+# Every *.cpp of the folder (and the SUBFOLDERS given) belongs to it, except *_test.cpp (built into the Catch2 program
+# spinel_NAME_test and registered with CTest), *_fuzz.cpp (one libFuzzer program each) and *_bench.cpp.
+# DEPENDS lists the layers it may include from; the linker enforces the arrows.
+function(spinel_layer name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;PRIVATE;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
+  set(patterns *.cpp)
+  foreach(folder IN LISTS ARG_SUBFOLDERS)
+    list(APPEND patterns ${folder}/*.cpp)
+  endforeach()
+  file(GLOB all CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${patterns})
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cpp$")
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  set(fuzzers ${all})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
+
+  add_library(spinel_${name} STATIC ${sources})
+  set_target_properties(spinel_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(spinel_${name} PUBLIC $<BUILD_INTERFACE:spinel_settings> ${ARG_DEPENDS})
+  foreach(library IN LISTS ARG_PRIVATE)
+    target_link_libraries(spinel_${name} PRIVATE $<BUILD_INTERFACE:${library}>)
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY SPINEL_LAYERS spinel_${name})
+
+  if(SPINEL_BUILD_TESTS AND tests)
+    add_executable(spinel_${name}_test ${tests})
+    target_link_libraries(spinel_${name}_test PRIVATE spinel_${name} spinel_catch ${ARG_PRIVATE} ${ARG_TEST_LIBRARIES})
+    add_test(NAME ${name} COMMAND spinel_${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  endif()
+  if(SPINEL_BUILD_FUZZERS)
+    foreach(fuzzer IN LISTS fuzzers)
+      get_filename_component(stem ${fuzzer} NAME_WE)
+      add_executable(${stem} ${fuzzer})
+      target_link_libraries(${stem} PRIVATE spinel_${name} ${ARG_PRIVATE})
+      target_compile_options(${stem} PRIVATE -fsanitize=fuzzer)
+      target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+      set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+    endforeach()
+  endif()
+endfunction()
+
+# Header-only, hidden third-party libraries that most layers use.
+add_library(spinel_text INTERFACE)
+target_link_libraries(spinel_text INTERFACE fmt::fmt-header-only)

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Exports a torchvision classification model to ONNX: static or dynamic shapes, float32 or float16.
+
+The file is checked with onnx.checker, and simplified where onnxsim is installed. Without --weights the model is
+initialised at random from --seed (BatchNorm statistics are then 0 and 1): right for timing and for comparing
+runtimes, meaningless as a classifier. --weights takes a file that torch.save wrote: a state_dict, a dictionary that
+holds one under `state_dict` or `model`, or a whole model.
+"""
+
+import os
+
+import common
+from common import UserError
+
+try:
+    import onnx
+    import torch
+    import torchvision
+except ImportError as error:
+    raise SystemExit(f"error: {error}; see requirements.txt")
+
+
+def model_names():
+    """The classification models that this torchvision builds."""
+    models = torchvision.models
+    if hasattr(models, "list_models"):
+        return models.list_models(module=models)
+    return sorted(n for n, f in vars(models).items() if n.islower() and not n.startswith(("_", "get_")) and callable(f))
+
+
+def build(name, weights, classes):
+    """The model in evaluation mode, with the weights of the file `weights` if one is given."""
+    if name not in model_names():
+        raise UserError(f"--model {name}: torchvision {torchvision.__version__} has no such classification model; "
+                        f"it has {', '.join(model_names())}")
+    options = {"num_classes": classes}
+    if name in ("googlenet", "inception_v3"):
+        options.update(aux_logits=False, init_weights=True)
+        if weights:
+            options.update(aux_logits=True)
+    model = getattr(torchvision.models, name)(**options)
+    if weights:
+        try:
+            state = torch.load(weights, map_location="cpu")
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise UserError(f"--weights {weights}: not a file that torch.save wrote ({error})") from None
+        if isinstance(state, torch.nn.Module):
+            state = state.state_dict()
+        for key in ("state_dict", "model"):
+            if isinstance(state, dict) and isinstance(state.get(key), dict):
+                state = state[key]
+        if not isinstance(state, dict):
+            raise UserError(f"--weights {weights}: holds a {type(state).__name__}, not a state_dict")
+        state = {key[7:] if key.startswith("module.") else key: value for key, value in state.items()}
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise UserError(f"--weights {weights} do not fit --model {name} with {classes} classes: {error}") from None
+    return model.eval()
+
+
+def simplified(model):
+    """The model simplified by onnxsim, or as it is where onnxsim is missing or fails; says which."""
+    try:
+        import onnxsim
+    except ImportError:
+        print("not simplified: onnxsim is not installed")
+        return model
+    try:
+        result, same = onnxsim.simplify(model)
+    except Exception as error:
+        print(f"not simplified: onnxsim failed ({error})")
+        return model
+    if not same:
+        print("not simplified: onnxsim's own check found a difference")
+        return model
+    print(f"simplified by onnxsim: {len(model.graph.node)} nodes -> {len(result.graph.node)}")
+    return result
+
+
+def main():
+    parser = common.Parser(description=__doc__)
+    parser.add_argument("--model", default="resnet50", help="torchvision's name of the model")
+    parser.add_argument("--weights", default="", help="file of trained weights; none: random ones")
+    parser.add_argument("--num_classes", type=int, default=1000)
+    parser.add_argument("--mode", choices=("static", "dynamic"), default="dynamic",
+                        help="dynamic: batch, height and width are left open")
+    parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
+    parser.add_argument("--opset", type=int, choices=range(12, 18), default=17)
+    parser.add_argument("--batch_size", type=int, default=1, help="of the static model")
+    parser.add_argument("--input_size", type=int, default=224, help="height and width of the static model")
+    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
+    parser.add_argument("--out", default="", help="file to write; by default MODEL_MODE_DTYPE.onnx")
+    args = parser.parse_args()
+    if min(args.batch_size, args.input_size, args.num_classes) < 1:
+        raise UserError("--batch_size, --input_size and --num_classes must be at least 1")
+    out = args.out or f"{args.model}_{args.mode}_{args.dtype}.onnx"
+    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
+
+    torch.manual_seed(args.seed)
+    model = build(args.model, args.weights, args.num_classes)
+    if not args.weights:
+        print(f"random weights from seed {args.seed}, default BatchNorm statistics: not a trained classifier")
+    axes = {"input": {0: "batch", 2: "height", 3: "width"}, "output": {0: "batch"}} if args.mode == "dynamic" else None
+    example = torch.zeros(args.batch_size, 3, args.input_size, args.input_size)
+    part = out + ".part"
+    try:
+        try:
+            torch.onnx.export(model, example, part, opset_version=args.opset, do_constant_folding=True,
+                              input_names=["input"], output_names=["output"], dynamic_axes=axes)
+        except Exception as error:
+            raise UserError(f"torch {torch.__version__} cannot export {args.model} at opset {args.opset} with an input "
+                            f"of {tuple(example.shape)}: {str(error).strip().splitlines()[0]}") from None
+        onnx.checker.check_model(part, full_check=True)
+        graph = simplified(onnx.load(part))
+        if args.dtype == "float16":
+            import to_float16
+
+            graph, report = to_float16.convert(graph)
+            for line in report:
+                print(f"note: {line}")
+        onnx.checker.check_model(graph, full_check=True)
+        onnx.save(graph, part)
+        os.replace(part, out)
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+    for kind, values in (("input", graph.graph.input), ("output", graph.graph.output)):
+        for value in values:
+            dims = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+            print(f"{kind} {value.name} {dims} {args.dtype}")
+    print(f"wrote {out}: opset {args.opset}, {len(graph.graph.node)} nodes, {os.path.getsize(out)} bytes, checked")
+
+
+if __name__ == "__main__":
+    common.run_main(main)
