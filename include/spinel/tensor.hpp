@@ -78,9 +78,9 @@ size_t tensor_bytes(DType dtype, std::span<const int64_t> dims);
 
 template <class T>
 struct dtype_of;
-#define SPINEL_DTYPE_OF(type, name) \
-  template <>                       \
-  struct dtype_of<type> {           \
+#define SPINEL_DTYPE_OF(type, name)             \
+  template <>                                   \
+  struct dtype_of<type> {                       \
     static constexpr DType value = DType::name; \
   };
 SPINEL_DTYPE_OF(float, float32)
@@ -109,8 +109,8 @@ class Tensor {
   Tensor(DType dtype, Dims dims);
   /// Like the above, but with unspecified contents (strings empty).
   static Tensor uninitialized(DType dtype, Dims dims);
-  /// Borrows `data`, which must hold tensor_bytes(dtype, dims) and outlive every copy, unless `owner` keeps it alive.
-  /// For DType::string `data` points to std::string objects.
+  /// Borrows `data`, which must hold tensor_bytes(dtype, dims) and outlive every copy, unless `owner` keeps
+  /// it alive. For DType::string `data` points to std::string objects.
   static Tensor view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner = nullptr);
   /// An owned copy of `values`.
   template <class T>
@@ -178,7 +178,8 @@ template <class T>
 Tensor Tensor::from(Dims dims, std::span<const T> values) {
   Tensor tensor(dtype_of<T>::value, std::move(dims));
   if (static_cast<size_t>(tensor.count_) != values.size())
-    throw Error(ErrorCode::invalid_argument, "Tensor::from: " + std::to_string(values.size()) + " values for dims " + dims_text(tensor.dims_));
+    throw Error(ErrorCode::invalid_argument, "Tensor::from: " + std::to_string(values.size()) +
+                                                 " values for dims " + dims_text(tensor.dims_));
   auto out = tensor.data<T>();
   for (size_t i = 0; i < values.size(); ++i) out[i] = values[i];
   return tensor;

@@ -69,7 +69,8 @@ double cgroup_cores() {
 
 int available_cores() {
   int cores = affinity_cores();
-  if (const double quota = cgroup_cores(); quota > 0) cores = std::min(cores, static_cast<int>(std::ceil(quota)));
+  if (const double quota = cgroup_cores(); quota > 0)
+    cores = std::min(cores, static_cast<int>(std::ceil(quota)));
   return std::max(cores, 1);
 }
 

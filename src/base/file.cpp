@@ -41,7 +41,7 @@ ErrorCode open_error(int error) {
 }
 
 struct stat regular_status(int fd, std::string_view name, std::string_view what) {
-  struct stat status{};
+  struct stat status {};
   if (::fstat(fd, &status) != 0) fail(ErrorCode::io, "{} '{}': {}", what, name, system_text(errno));
   if (S_ISDIR(status.st_mode)) fail(ErrorCode::io, "{} '{}' is a folder, not a file", what, name);
   if (!S_ISREG(status.st_mode)) fail(ErrorCode::io, "{} '{}' is not a regular file", what, name);
@@ -50,17 +50,21 @@ struct stat regular_status(int fd, std::string_view name, std::string_view what)
 
 Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name, std::string_view what) {
   if (length == 0) return {};
-  if (length > SIZE_MAX / 2) fail(ErrorCode::limit_exceeded, "{} '{}' is larger than the address space", what, name);
+  if (length > SIZE_MAX / 2)
+    fail(ErrorCode::limit_exceeded, "{} '{}' is larger than the address space", what, name);
   const auto size = static_cast<size_t>(length);
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) fail(ErrorCode::out_of_memory, "{} '{}': no memory for {} bytes", what, name, size);
+  if (memory == MAP_FAILED)
+    fail(ErrorCode::out_of_memory, "{} '{}': no memory for {} bytes", what, name, size);
   std::shared_ptr<void> owner(memory, [size](void* p) { ::munmap(p, size); });
   size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::pread(fd, static_cast<char*>(memory) + done, size - done, static_cast<off_t>(offset + done));
+    const ssize_t got =
+        ::pread(fd, static_cast<char*>(memory) + done, size - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(ErrorCode::io, "{} '{}': {}", what, name, system_text(errno));
-    if (got == 0) fail(ErrorCode::io, "{} '{}' shrank to {} bytes while it was read", what, name, offset + done);
+    if (got == 0)
+      fail(ErrorCode::io, "{} '{}' shrank to {} bytes while it was read", what, name, offset + done);
     done += static_cast<size_t>(got);
   }
   return {{static_cast<const std::byte*>(memory), size}, std::move(owner)};
@@ -93,15 +97,16 @@ Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64
   return read_range(file.get(), 0, size, name, what);
 }
 
-Bytes read_beneath(const std::filesystem::path& folder, std::string_view relative, uint64_t offset, int64_t length,
-                   uint64_t max_bytes) {
+Bytes read_beneath(const std::filesystem::path& folder, std::string_view relative, uint64_t offset,
+                   int64_t length, uint64_t max_bytes) {
   constexpr std::string_view what = "external data";
   const std::filesystem::path inner{std::string(relative)};
   if (relative.empty() || relative.find('\0') != std::string_view::npos || inner.is_absolute())
     fail(ErrorCode::bad_model, "{} '{}' is not a relative path", what, relative);
   const std::string root = folder.empty() ? "." : folder.string();
   Descriptor at(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (at.get() < 0) fail(open_error(errno), "cannot open the model's folder '{}': {}", root, system_text(errno));
+  if (at.get() < 0)
+    fail(open_error(errno), "cannot open the model's folder '{}': {}", root, system_text(errno));
 
   std::vector<std::string> parts;
   for (const auto& part : inner)
@@ -115,22 +120,26 @@ Bytes read_beneath(const std::filesystem::path& folder, std::string_view relativ
     if (next < 0) {
       const int error = errno;
       if (error == ELOOP || (error == ENOTDIR && !last))
-        fail(ErrorCode::bad_model, "{} '{}' passes through a symbolic link or a file at '{}'", what, relative, parts[i]);
+        fail(ErrorCode::bad_model, "{} '{}' passes through a symbolic link or a file at '{}'", what, relative,
+             parts[i]);
       fail(open_error(error), "cannot open {} '{}' in '{}': {}", what, relative, root, system_text(error));
     }
     at.reset(next);
   }
   const struct stat status = regular_status(at.get(), relative, what);
-  if (status.st_nlink != 1) fail(ErrorCode::bad_model, "{} '{}' is a hard link; copy the file instead", what, relative);
+  if (status.st_nlink != 1)
+    fail(ErrorCode::bad_model, "{} '{}' is a hard link; copy the file instead", what, relative);
   const auto size = static_cast<uint64_t>(status.st_size);
   if (offset > size || (length >= 0 && static_cast<uint64_t>(length) > size - offset))
-    fail(ErrorCode::bad_model, "{} '{}' has {} bytes, but {} at offset {} are asked for", what, relative, size, length, offset);
+    fail(ErrorCode::bad_model, "{} '{}' has {} bytes, but {} at offset {} are asked for", what, relative,
+         size, length, offset);
   const uint64_t wanted = length < 0 ? size - offset : static_cast<uint64_t>(length);
   check_size(wanted, max_bytes, relative, what);
   return read_range(at.get(), offset, wanted, relative, what);
 }
 
-void write_file(const std::filesystem::path& path, std::span<const std::byte> header, std::span<const std::byte> body) {
+void write_file(const std::filesystem::path& path, std::span<const std::byte> header,
+                std::span<const std::byte> body) {
   const std::string name = path.string();
   std::string temporary = name + ".XXXXXX";
   Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
@@ -139,7 +148,8 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> he
     write_all(file.get(), header, name);
     write_all(file.get(), body, name);
     const mode_t mask = 0644;
-    if (::fchmod(file.get(), mask) != 0 || ::fsync(file.get()) != 0 || ::rename(temporary.c_str(), name.c_str()) != 0)
+    if (::fchmod(file.get(), mask) != 0 || ::fsync(file.get()) != 0 ||
+        ::rename(temporary.c_str(), name.c_str()) != 0)
       fail(ErrorCode::io, "cannot write '{}': {}", name, system_text(errno));
   } catch (...) {
     ::unlink(temporary.c_str());

@@ -17,17 +17,19 @@ struct Bytes {
 
 /// Reads a regular file whole into private memory.
 ///
-/// The file is read, not mapped: a mapping turns a file that shrinks meanwhile into SIGBUS, which a library without
-/// signal handlers cannot survive. A file that shrinks while it is read is an Error(io).
-/// `what` names the file's role in messages ("model", "image"). max_bytes 0 means no limit.
+/// The file is read, not mapped: a mapping turns a file that shrinks meanwhile into SIGBUS, which a library
+/// without signal handlers cannot survive. A file that shrinks while it is read is an Error(io). `what` names
+/// the file's role in messages ("model", "image"). max_bytes 0 means no limit.
 Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes = 0);
 
-/// Reads `length` bytes at `offset` of a file that a model names. The file must lie beneath `folder`: relative, no "..",
-/// no symbolic link on the way, a regular file with one hard link. length -1 means to the end. Throws Error.
-Bytes read_beneath(const std::filesystem::path& folder, std::string_view relative, uint64_t offset, int64_t length,
-                   uint64_t max_bytes = 0);
+/// Reads `length` bytes at `offset` of a file that a model names. The file must lie beneath `folder`:
+/// relative, no "..", no symbolic link on the way, a regular file with one hard link. length -1 means to the
+/// end. Throws Error.
+Bytes read_beneath(const std::filesystem::path& folder, std::string_view relative, uint64_t offset,
+                   int64_t length, uint64_t max_bytes = 0);
 
 /// Writes a file whole or not at all: to a temporary name in the same folder, then renamed. Throws Error(io).
-void write_file(const std::filesystem::path& path, std::span<const std::byte> header, std::span<const std::byte> body = {});
+void write_file(const std::filesystem::path& path, std::span<const std::byte> header,
+                std::span<const std::byte> body = {});
 
 }  // namespace spinel

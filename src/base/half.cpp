@@ -4,8 +4,8 @@
 
 namespace spinel {
 
-// Both directions use the "magic number" technique of F. Giesen (public domain, "half-float conversions"): the
-// rounding of float addition does the work for denormals, integer arithmetic for the rest.
+// Both directions use the "magic number" technique of F. Giesen (public domain, "half-float conversions"):
+// the rounding of float addition does the work for denormals, integer arithmetic for the rest.
 uint16_t float_to_half(float value) noexcept {
   constexpr uint32_t infinity32 = 0x7f800000u;
   constexpr uint32_t first_overflow = (127u + 16u) << 23;

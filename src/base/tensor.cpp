@@ -18,11 +18,12 @@ struct DTypeInfo {
   int bits;
 };
 constexpr std::array<DTypeInfo, 27> dtype_table{{
-    {"undefined", 0}, {"float32", 32}, {"uint8", 8}, {"int8", 8}, {"uint16", 16}, {"int16", 16}, {"int32", 32},
-    {"int64", 64}, {"string", 0}, {"bool", 8}, {"float16", 16}, {"float64", 64}, {"uint32", 32}, {"uint64", 64},
-    {"complex64", 64}, {"complex128", 128}, {"bfloat16", 16}, {"float8e4m3fn", 8}, {"float8e4m3fnuz", 8},
-    {"float8e5m2", 8}, {"float8e5m2fnuz", 8}, {"uint4", 4}, {"int4", 4}, {"float4e2m1", 4}, {"float8e8m0", 8},
-    {"uint2", 2}, {"int2", 2},
+    {"undefined", 0},      {"float32", 32},  {"uint8", 8},        {"int8", 8},           {"uint16", 16},
+    {"int16", 16},         {"int32", 32},    {"int64", 64},       {"string", 0},         {"bool", 8},
+    {"float16", 16},       {"float64", 64},  {"uint32", 32},      {"uint64", 64},        {"complex64", 64},
+    {"complex128", 128},   {"bfloat16", 16}, {"float8e4m3fn", 8}, {"float8e4m3fnuz", 8}, {"float8e5m2", 8},
+    {"float8e5m2fnuz", 8}, {"uint4", 4},     {"int4", 4},         {"float4e2m1", 4},     {"float8e8m0", 8},
+    {"uint2", 2},          {"int2", 2},
 }};
 constexpr size_t alignment_bytes = 64;
 
@@ -31,8 +32,9 @@ std::shared_ptr<void> allocate(DType dtype, int64_t count, size_t bytes, bool ze
     auto* strings = new std::string[static_cast<size_t>(count)];
     return {strings, [](void* p) { delete[] static_cast<std::string*>(p); }};
   }
-  void* memory = ::operator new(std::max<size_t>(bytes, 1), std::align_val_t{alignment_bytes});
-  std::shared_ptr<void> owner(memory, [](void* p) { ::operator delete(p, std::align_val_t{alignment_bytes}); });
+  void* memory = ::operator new (std::max<size_t>(bytes, 1), std::align_val_t{alignment_bytes});
+  std::shared_ptr<void> owner(memory,
+                              [](void* p) { ::operator delete (p, std::align_val_t{alignment_bytes}); });
   if (zero) std::memset(memory, 0, bytes);
   return owner;
 }
@@ -61,20 +63,47 @@ To convert_value(From value) {
 template <class Fn>
 bool with_numeric_type(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case DType::float32: fn(float{}); return true;
-    case DType::float64: fn(double{}); return true;
-    case DType::float16: fn(Half{}); return true;
-    case DType::bfloat16: fn(BFloat16{}); return true;
-    case DType::uint8: fn(uint8_t{}); return true;
-    case DType::int8: fn(int8_t{}); return true;
-    case DType::uint16: fn(uint16_t{}); return true;
-    case DType::int16: fn(int16_t{}); return true;
-    case DType::uint32: fn(uint32_t{}); return true;
-    case DType::int32: fn(int32_t{}); return true;
-    case DType::uint64: fn(uint64_t{}); return true;
-    case DType::int64: fn(int64_t{}); return true;
-    case DType::boolean: fn(bool{}); return true;
-    default: return false;
+    case DType::float32:
+      fn(float{});
+      return true;
+    case DType::float64:
+      fn(double{});
+      return true;
+    case DType::float16:
+      fn(Half{});
+      return true;
+    case DType::bfloat16:
+      fn(BFloat16{});
+      return true;
+    case DType::uint8:
+      fn(uint8_t{});
+      return true;
+    case DType::int8:
+      fn(int8_t{});
+      return true;
+    case DType::uint16:
+      fn(uint16_t{});
+      return true;
+    case DType::int16:
+      fn(int16_t{});
+      return true;
+    case DType::uint32:
+      fn(uint32_t{});
+      return true;
+    case DType::int32:
+      fn(int32_t{});
+      return true;
+    case DType::uint64:
+      fn(uint64_t{});
+      return true;
+    case DType::int64:
+      fn(int64_t{});
+      return true;
+    case DType::boolean:
+      fn(bool{});
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -91,7 +120,8 @@ DType parse_dtype(std::string_view name) {
   if (name == "fp16" || name == "half") return DType::float16;
   if (name == "fp32" || name == "float") return DType::float32;
   if (name == "double") return DType::float64;
-  fail(ErrorCode::invalid_argument, "dtype '{}' is not known; use a numpy name such as float32 or float16", name);
+  fail(ErrorCode::invalid_argument, "dtype '{}' is not known; use a numpy name such as float32 or float16",
+       name);
 }
 
 int dtype_bits(DType dtype) noexcept {
@@ -110,23 +140,28 @@ int64_t element_count(std::span<const int64_t> dims) {
   bool zero = false;
   for (int64_t dim : dims) {
     if (dim < 0) fail(ErrorCode::invalid_argument, "dims {} hold a negative number", dims_text(dims));
-    if (dim == 0) zero = true;
+    if (dim == 0)
+      zero = true;
     else if (__builtin_mul_overflow(count, dim, &count))
-      fail(ErrorCode::invalid_argument, "dims {} multiply to more elements than 64 bits hold", dims_text(dims));
+      fail(ErrorCode::invalid_argument, "dims {} multiply to more elements than 64 bits hold",
+           dims_text(dims));
   }
   return zero ? 0 : count;
 }
 
 size_t tensor_bytes(DType dtype, std::span<const int64_t> dims) {
   const int64_t count = element_count(dims);
-  const int64_t bits = dtype == DType::string ? static_cast<int64_t>(sizeof(std::string) * 8) : dtype_bits(dtype);
+  const int64_t bits =
+      dtype == DType::string ? static_cast<int64_t>(sizeof(std::string) * 8) : dtype_bits(dtype);
   int64_t total;
   if (__builtin_mul_overflow(count, bits, &total) || total > std::numeric_limits<int64_t>::max() - 7)
-    fail(ErrorCode::invalid_argument, "{}{} is larger than the address space", dtype_name(dtype), dims_text(dims));
+    fail(ErrorCode::invalid_argument, "{}{} is larger than the address space", dtype_name(dtype),
+         dims_text(dims));
   return static_cast<size_t>((total + 7) / 8);
 }
 
-Tensor::Tensor(DType dtype, Dims dims) : dtype_(dtype), dims_(std::move(dims)), count_(spinel::element_count(dims_)) {
+Tensor::Tensor(DType dtype, Dims dims)
+    : dtype_(dtype), dims_(std::move(dims)), count_(spinel::element_count(dims_)) {
   owner_ = allocate(dtype_, count_, tensor_bytes(dtype_, dims_), true);
   data_ = owner_.get();
 }
@@ -152,7 +187,8 @@ Tensor Tensor::view(DType dtype, Dims dims, void* data, std::shared_ptr<void> ow
 }
 
 size_t Tensor::size_bytes() const noexcept {
-  const auto bits = dtype_ == DType::string ? sizeof(std::string) * 8 : static_cast<size_t>(dtype_bits(dtype_));
+  const auto bits =
+      dtype_ == DType::string ? sizeof(std::string) * 8 : static_cast<size_t>(dtype_bits(dtype_));
   return (static_cast<size_t>(count_) * bits + 7) / 8;
 }
 
@@ -166,7 +202,8 @@ Tensor Tensor::reshaped(Dims dims) const {
 
 Tensor Tensor::rows(int64_t begin, int64_t count) const {
   if (dims_.empty() || begin < 0 || count < 0 || begin > dims_[0] - count)
-    fail(ErrorCode::invalid_argument, "rows {} to {} of {} do not exist", begin, begin + count, describe(*this));
+    fail(ErrorCode::invalid_argument, "rows {} to {} of {} do not exist", begin, begin + count,
+         describe(*this));
   Tensor out = *this;
   out.dims_[0] = count;
   out.count_ = spinel::element_count(out.dims_);
@@ -195,8 +232,10 @@ void copy_elements(const Tensor& from, Tensor& to) {
   if (from.dtype() != to.dtype() || from.element_count() != to.element_count())
     fail(ErrorCode::invalid_argument, "cannot copy {} into {}", describe(from), describe(to));
   if (from.raw() == to.raw() || from.element_count() == 0) return;
-  if (from.dtype() == DType::string) std::ranges::copy(from.data<std::string>(), to.data<std::string>().begin());
-  else std::memcpy(to.raw(), from.raw(), from.size_bytes());
+  if (from.dtype() == DType::string)
+    std::ranges::copy(from.data<std::string>(), to.data<std::string>().begin());
+  else
+    std::memcpy(to.raw(), from.raw(), from.size_bytes());
 }
 
 Tensor convert(const Tensor& tensor, DType dtype) {
@@ -207,11 +246,13 @@ Tensor convert(const Tensor& tensor, DType dtype) {
     known = with_numeric_type(dtype, [&](auto to) {
       const auto source = tensor.data<decltype(from)>();
       auto target = out.data<decltype(to)>();
-      for (size_t i = 0; i < source.size(); ++i) target[i] = convert_value<decltype(from), decltype(to)>(source[i]);
+      for (size_t i = 0; i < source.size(); ++i)
+        target[i] = convert_value<decltype(from), decltype(to)>(source[i]);
     });
   });
   if (!known)
-    fail(ErrorCode::unsupported, "no conversion from {} to {}", dtype_name(tensor.dtype()), dtype_name(dtype));
+    fail(ErrorCode::unsupported, "no conversion from {} to {}", dtype_name(tensor.dtype()),
+         dtype_name(dtype));
   return out;
 }
 

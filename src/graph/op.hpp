@@ -1,0 +1,144 @@
+// The interface of an operator, and what it is given to infer, to judge the batch and to run.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/runtime_value.hpp"
+#include "graph/value_type.hpp"
+
+namespace spinel::graph {
+
+/// What an operator sees when types and shapes are inferred. Inputs that are omitted have has_input() false.
+class InferContext {
+ public:
+  virtual ~InferContext() = default;
+  virtual size_t input_count() const = 0;
+  virtual size_t output_count() const = 0;
+  virtual bool has_input(size_t index) const = 0;
+  virtual const ValueType& input(size_t index) const = 0;
+  /// The input's elements if it is a constant.
+  virtual const Tensor* constant(size_t index) const = 0;
+  /// The elements of an int64 or int32 input as far as they are known, symbols included (a Shape's output,
+  /// say).
+  virtual std::optional<std::vector<Dim>> ints(size_t index) const = 0;
+  virtual void set_output(size_t index, ValueType type) = 0;
+  /// States the elements of an integer output; set_output must have been called.
+  virtual void set_output_ints(size_t index, std::vector<Dim> elements) = 0;
+  /// Infers the node's subgraph under the given input types and returns the types of its outputs.
+  virtual std::vector<ValueType> infer_subgraph(size_t index, const std::vector<ValueType>& inputs) = 0;
+
+  /// The shape of an input, or nullptr while its rank is unknown.
+  const Shape* shape(size_t index) const {
+    return has_input(index) && input(index).shape ? &*input(index).shape : nullptr;
+  }
+  DType dtype(size_t index) const { return input(index).dtype; }
+  void set_tensor(size_t index, DType dtype, std::optional<Shape> shape = std::nullopt) {
+    set_output(index, ValueType::tensor(dtype, std::move(shape)));
+  }
+};
+
+/// How a value depends on the batch.
+struct BatchState {
+  enum class Kind {
+    shared,   ///< The same for every part of the batch.
+    batched,  ///< Row i along `axis` depends on row i of the batched inputs alone.
+    size,     ///< Depends on how many samples a part has, but not on them (a shape).
+  };
+  Kind kind = Kind::shared;
+  int axis = 0;  ///< Of a batched value.
+
+  static BatchState shared() { return {}; }
+  static BatchState batched(int axis) { return {Kind::batched, axis}; }
+  static BatchState size() { return {Kind::size, 0}; }
+  bool is_shared() const noexcept { return kind == Kind::shared; }
+  bool is_batched() const noexcept { return kind == Kind::batched; }
+  bool is_size() const noexcept { return kind == Kind::size; }
+};
+
+/// What an operator sees when it declares how its outputs depend on the batch. It is asked only if at least
+/// one input is not shared; outputs that it leaves unset make the analysis fail.
+class BatchContext {
+ public:
+  virtual ~BatchContext() = default;
+  virtual size_t input_count() const = 0;
+  virtual size_t output_count() const = 0;
+  virtual bool has_input(size_t index) const = 0;
+  virtual BatchState input(size_t index) const = 0;
+  virtual const Shape* input_shape(size_t index) const = 0;
+  virtual const Shape* output_shape(size_t index) const = 0;
+  virtual std::optional<std::vector<Dim>> input_ints(size_t index) const = 0;
+  /// The symbol, or constant, that the batch dimension is.
+  virtual const Dim& batch_dim() const = 0;
+  virtual void set_output(size_t index, BatchState state) = 0;
+  /// States that rows of the batch are mixed, and why; `info` shows it.
+  virtual void block(std::string reason) = 0;
+
+  bool has_rank(size_t index) const { return input_shape(index) != nullptr; }
+  int rank(size_t index) const { return static_cast<int>(input_shape(index)->size()); }
+  void set_all_outputs(BatchState state) {
+    for (size_t i = 0; i < output_count(); ++i) set_output(i, state);
+  }
+};
+
+/// What an operator sees when it runs. Everything here is for one node on one thread, except parallel_for's
+/// tasks.
+class RunContext {
+ public:
+  virtual ~RunContext() = default;
+  virtual size_t input_count() const = 0;
+  virtual size_t output_count() const = 0;
+  virtual const RuntimeValue& value(size_t index) const = 0;
+  /// Whether anything reads this output.
+  virtual bool wants_output(size_t index) const = 0;
+  /// The output's buffer, uninitialised: planned memory, or allocated where the size is known only now.
+  virtual Tensor& output(size_t index, DType dtype, Dims dims) = 0;
+  /// Gives an output a value that exists already (an aliased tensor, a sequence, an empty optional).
+  virtual void set_output(size_t index, RuntimeValue value) = 0;
+  /// Runs the node's subgraph.
+  virtual std::vector<RuntimeValue> run_subgraph(size_t index, std::vector<RuntimeValue> inputs) = 0;
+  /// Runs fn(0) ... fn(count - 1), in any order and possibly at once; returns when all are done.
+  virtual void parallel_for(int64_t count, const std::function<void(int64_t)>& fn) = 0;
+  /// Throws Error(cancelled) if the run was cancelled. Called between iterations of long loops.
+  virtual void check_cancelled() const = 0;
+
+  bool has_input(size_t index) const { return index < input_count() && !value(index).empty(); }
+  const Tensor& input(size_t index) const { return value(index).tensor(); }
+};
+
+/// One node's operator: its name and normalised attributes. Immutable and shared between threads.
+class Op {
+ public:
+  virtual ~Op() = default;
+  virtual std::string_view name() const = 0;
+  /// Checks what can be checked before running, and sets type, shape and known elements of every output.
+  virtual void infer(InferContext& context) const = 0;
+  /// Declares how outputs depend on the batch; the default blocks splitting.
+  virtual void batch(BatchContext& context) const;
+  /// The reference kernel: plain loops in fixed order. Throws Error without the node's name, which the
+  /// executor adds.
+  virtual void run(RunContext& context) const = 0;
+
+  /// False if equal inputs may give different outputs (random numbers).
+  virtual bool deterministic() const { return true; }
+  /// The input whose elements, unchanged and in order, are output 0 (Reshape, Identity ...); -1 if none.
+  virtual int view_of() const { return -1; }
+  /// Whether this input stays float32 when a model is converted to float16 (Resize's scales, say).
+  virtual bool keeps_float32(size_t /*input*/) const { return false; }
+  /// Whether the operator computes in the model's float type under the given new type; nullptr means
+  /// unchanged. Operators with a float type in their attributes (Cast, ConstantOfShape ...) return a
+  /// converted copy.
+  virtual std::shared_ptr<const Op> with_float_type(DType /*from*/, DType /*to*/) const { return nullptr; }
+
+  /// The attributes as canonical text: equal text and name mean the same function. Set by whoever creates the
+  /// operator.
+  std::string attributes;
+};
+
+using OpPtr = std::shared_ptr<const Op>;
+
+}  // namespace spinel::graph

@@ -1,0 +1,35 @@
+// A value while running.
+#pragma once
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include <spinel/tensor.hpp>
+
+namespace spinel::graph {
+
+class RuntimeValue;
+using Sequence = std::vector<RuntimeValue>;
+
+/// Nothing (an omitted input or an empty optional), a tensor, or a sequence. A filled optional is its
+/// element.
+class RuntimeValue {
+ public:
+  RuntimeValue() = default;
+  RuntimeValue(Tensor tensor) : value_(std::move(tensor)) {}
+  RuntimeValue(Sequence sequence) : value_(std::make_shared<const Sequence>(std::move(sequence))) {}
+
+  bool empty() const noexcept { return std::holds_alternative<std::monostate>(value_); }
+  bool is_tensor() const noexcept { return std::holds_alternative<Tensor>(value_); }
+  bool is_sequence() const noexcept {
+    return std::holds_alternative<std::shared_ptr<const Sequence>>(value_);
+  }
+  const Tensor& tensor() const { return std::get<Tensor>(value_); }
+  Tensor& tensor() { return std::get<Tensor>(value_); }
+  const Sequence& sequence() const { return *std::get<std::shared_ptr<const Sequence>>(value_); }
+
+ private:
+  std::variant<std::monostate, Tensor, std::shared_ptr<const Sequence>> value_;
+};
+
+}  // namespace spinel::graph
