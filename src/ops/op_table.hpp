@@ -1,0 +1,26 @@
+// Which operators there are.
+#pragma once
+#include <span>
+#include <string_view>
+
+#include "ops/op_args.hpp"
+
+namespace spinel::ops {
+
+/// One operator: from which opset version on it is supported, and what makes it.
+struct OpDef {
+  std::string_view domain;  ///< "" for ai.onnx.
+  std::string_view name;
+  int since_version;
+  OpPtr (*make)(const OpArgs&);
+};
+
+/// Every operator, sorted as in op_table.cpp.
+std::span<const OpDef> op_table();
+/// The operator of that name, or nullptr. "ai.onnx" and "" are the same domain.
+const OpDef* find_op(std::string_view domain, std::string_view name);
+/// Makes the operator and checks that it took every attribute. Throws Error(bad_model) without the node's
+/// name.
+OpPtr make_op(const OpDef& def, const OpArgs& args);
+
+}  // namespace spinel::ops
