@@ -1,0 +1,191 @@
+// InferEngine: loads an ONNX model, compiles it for a target and runs batches over the SPAs.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <spinel/error.hpp>
+#include <spinel/limits.hpp>
+#include <spinel/log.hpp>
+#include <spinel/tensor.hpp>
+
+namespace spinel {
+
+/// Whether a batch may be split over the SPAs.
+enum class SplitPolicy {
+  proven,  ///< Only if the batch analysis proves that every output row depends on its own input row alone.
+  never,   ///< One SPA runs the whole batch.
+  always,  ///< Split along axis 0 of every input and output without a proof. The caller answers for the
+           ///< result.
+};
+
+/// How to load a model. Only `ckpt` is required (and not even that for a model in memory).
+struct EngineOptions {
+  /// Path of the ONNX file.
+  std::string ckpt;
+  /// Names of the inputs in the order in which the caller gives them; empty: the model's order. Must name
+  /// every input.
+  std::vector<std::string> input_name;
+  /// What executes: see available_targets().
+  std::string target = "cpu";
+  /// Samples of one call over all SPAs; only used to size the SPAs' part, max(batch_size / spas, 1), where
+  /// `input_size` fixes dims and the model's batch is dynamic. 0: not said.
+  int64_t batch_size = 0;
+  /// One shape an input, in the order of `input_name`, batch included (its first number is per SPA and may be
+  /// 0 or -1 for "any"). Pins the model's dynamic dims other than the batch; data that falls short is padded,
+  /// data that is larger is an Error. Empty: dynamic dims are bound at each call.
+  std::vector<Dims> input_size;
+  /// Compute precision and type of the model's float inputs and outputs: float32 or float16. undefined: the
+  /// model's own.
+  DType dtype = DType::undefined;
+  /// With `dtype`: leaves the types of inputs and outputs as the file has them.
+  bool keep_io_types = false;
+  /// What a fixed dim (never the batch) is padded with where the data falls short, by input name. An input
+  /// that is not named is padded with 0 if `pad_inputs` is on.
+  std::map<std::string, double> pad_value;
+  /// Whether inputs that fall short of a fixed dim are padded; off: such an input is an Error.
+  bool pad_inputs = true;
+  /// Path of a file that configures the graph passes; not supported yet.
+  std::string pass_path;
+  /// Path to write an engine file to; not supported yet.
+  std::string save_engine;
+  /// The device, or the rank of this process where several share the machine.
+  int rank = 0;
+  /// Processes that share this machine's cores; the default number of SPAs is divided by it. At least 1.
+  int ranks_on_machine = 1;
+  /// Number of SPAs. 0: one for each `threads_per_spa` of the cores that the process may use.
+  int spas = 0;
+  /// Threads that work on one SPA's part. At least 1.
+  int threads_per_spa = 1;
+  SplitPolicy split = SplitPolicy::proven;
+  Limits limits;
+  /// Receives warnings and information; none: they are dropped.
+  LogCallback log;
+};
+
+/// Name, element type and dims of a model's input or output.
+struct TensorInfo {
+  std::string name;
+  DType dtype = DType::undefined;
+  bool has_rank = true;                ///< False if the model leaves even the rank open; dims is then empty.
+  Dims dims;                           ///< -1 where a dim is dynamic.
+  std::vector<std::string> dim_names;  ///< One a dim: the name or expression of a dynamic dim, else empty.
+  int batch_axis = -1;                 ///< The axis that is split over the SPAs; -1: none.
+};
+
+/// "float32[batch, 3, 224, 224]"
+std::string describe(const TensorInfo& info);
+
+/// What the batch analysis found.
+struct BatchReport {
+  bool splittable = false;
+  int64_t fixed_batch = 0;    ///< The batch that the model is made for; 0 if any batch runs.
+  std::string blocking_node;  ///< The first node that mixes rows, if not splittable.
+  std::string reason;         ///< Why, in words.
+};
+
+/// Memory that an engine holds or will hold.
+struct MemoryReport {
+  uint64_t weight_bytes = 0;         ///< Constants, shared by all SPAs.
+  uint64_t arena_bytes_per_spa = 0;  ///< Planned activations of one SPA, for the shapes asked about.
+  int spas = 0;
+  uint64_t total_bytes = 0;            ///< weights + arenas.
+  std::vector<std::string> unplanned;  ///< Values whose size only running tells; allocated during the run.
+};
+
+/// Cancels runs from another thread. Copies share one flag.
+class CancelToken {
+ public:
+  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  void cancel() noexcept { flag_->store(true, std::memory_order_relaxed); }
+  bool cancelled() const noexcept { return flag_->load(std::memory_order_relaxed); }
+  const std::atomic<bool>* flag() const noexcept { return flag_.get(); }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> flag_;
+};
+
+/// Names of the targets of this build, the default first.
+std::vector<std::string> available_targets();
+
+/// A compiled model with one replica per SPA.
+///
+/// All const members may be called from any thread at once; concurrent runs share the SPAs, first come, first
+/// served. Results are bit-identical whatever the number of SPAs and threads, the place in the batch and the
+/// run. No thread is started before the first run. The destructor, like release(), waits for runs under way.
+class InferEngine {
+ public:
+  /// Loads options.ckpt. Throws Error; every operator that is not supported is listed.
+  explicit InferEngine(const EngineOptions& options);
+  /// Loads a model from memory, which is only read during the call (its weights are copied).
+  /// `folder` is where external data is looked for; empty: external data is an Error.
+  static InferEngine from_memory(std::span<const std::byte> model, const EngineOptions& options,
+                                 const std::string& folder = {});
+  InferEngine(InferEngine&&) noexcept;
+  InferEngine& operator=(InferEngine&&) noexcept;
+  ~InferEngine();
+
+  /// In the caller's order (EngineOptions::input_name).
+  const std::vector<TensorInfo>& inputs() const;
+  const std::vector<TensorInfo>& outputs() const;
+
+  /// Runs one batch: inputs in the order of inputs(), results in the order of outputs(), owned by the caller.
+  /// Inputs are read, never changed. Throws Error if a dtype, rank or dim does not fit, naming both sides.
+  std::vector<Tensor> run(std::span<const Tensor> inputs, const CancelToken* cancel = nullptr) const;
+  std::vector<Tensor> run(std::initializer_list<Tensor> inputs) const;
+  /// The same with inputs by name.
+  std::vector<Tensor> run(const std::map<std::string, Tensor>& inputs,
+                          const CancelToken* cancel = nullptr) const;
+  std::vector<Tensor> operator()(std::span<const Tensor> inputs) const { return run(inputs); }
+
+  /// Writes the results into the caller's tensors. An element of `outputs` that is undefined receives an
+  /// owned tensor; a defined one must have the result's dtype and dims. On failure their contents are
+  /// unspecified.
+  void run_into(std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                const CancelToken* cancel = nullptr) const;
+
+  /// Queues a run and returns at once; runs start in the order of the calls. The inputs' buffers must stay
+  /// unchanged until the future is ready. The future carries the results or the Error.
+  std::future<std::vector<Tensor>> run_async(std::vector<Tensor> inputs, CancelToken cancel = {}) const;
+  /// The same with a callback, called on the engine's thread exactly once, with the error or nullptr.
+  void run_async(std::vector<Tensor> inputs, std::vector<Tensor> outputs, CancelToken cancel,
+                 std::function<void(std::vector<Tensor> outputs, std::exception_ptr error)> done) const;
+
+  /// Seconds that the last finished run took; 0 before the first.
+  double run_time() const noexcept;
+
+  /// The dims of every output for these input dims, or empty where only running tells.
+  std::vector<std::optional<Dims>> output_dims(std::span<const Dims> input_dims) const;
+  BatchReport batch_report() const;
+  /// Memory for the given input dims (in order). Empty dims: the model's own, with 1 for what is dynamic.
+  MemoryReport memory_report(std::span<const Dims> input_dims = {}) const;
+  /// The compiled graph as text.
+  std::string graph_text() const;
+  int spas() const noexcept;
+  int threads_per_spa() const noexcept;
+  const std::string& target() const noexcept;
+  /// The type that floats are computed in.
+  DType compute_dtype() const noexcept;
+
+  /// Waits for runs under way, then frees replicas, weights and threads. Later runs are an Error(released).
+  void release();
+
+ private:
+  struct Impl;
+  explicit InferEngine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Spinel's version, "0.1.0".
+const char* version() noexcept;
+
+}  // namespace spinel
