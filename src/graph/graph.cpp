@@ -239,7 +239,7 @@ void print(const Graph& graph, const std::string& indent, std::string& out) {
     for (ValueId id : each.outputs)
       if (id != no_value) types += (types.empty() ? "" : ", ") + graph.value(id).type.text();
     out += fmt::format("{}{} = {}({}){} : {}  # {}\n", indent, outputs, each.op->name(), inputs,
-                       each.op->attributes.empty() ? "" : " {" + each.op->attributes + "}", types, each.name);
+                       each.attributes.empty() ? "" : " {" + each.attributes + "}", types, each.name);
     for (size_t i = 0; i < each.subgraphs.size(); ++i) {
       out += fmt::format("{}  subgraph {} '{}':\n", indent, i, each.subgraphs[i]->name);
       print(*each.subgraphs[i], indent + "    ", out);

@@ -30,6 +30,7 @@ struct Value {
 struct Node {
   std::string name;  ///< The ONNX name, or "Conv_12" made from operator and position.
   OpPtr op;
+  std::string attributes;        ///< As canonical text: equal operator name and text mean the same function.
   std::vector<ValueId> inputs;   ///< no_value where an optional input is omitted.
   std::vector<ValueId> outputs;  ///< no_value where an output is not wanted.
   std::vector<std::shared_ptr<Graph>> subgraphs;

@@ -133,10 +133,6 @@ class Op {
   /// unchanged. Operators with a float type in their attributes (Cast, ConstantOfShape ...) return a
   /// converted copy.
   virtual std::shared_ptr<const Op> with_float_type(DType /*from*/, DType /*to*/) const { return nullptr; }
-
-  /// The attributes as canonical text: equal text and name mean the same function. Set by whoever creates the
-  /// operator.
-  std::string attributes;
 };
 
 using OpPtr = std::shared_ptr<const Op>;

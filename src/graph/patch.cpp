@@ -20,11 +20,12 @@ ValueId Patch::constant(std::string name, Tensor tensor, std::string origin) {
   return id;
 }
 
-void Patch::node(std::string name, OpPtr op, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
-                 const std::vector<NodeId>& replaces) {
+void Patch::node(std::string name, OpPtr op, std::string attributes, std::vector<ValueId> inputs,
+                 std::vector<ValueId> outputs, const std::vector<NodeId>& replaces) {
   Node added;
   added.name = std::move(name);
   added.op = std::move(op);
+  added.attributes = std::move(attributes);
   added.inputs = std::move(inputs);
   added.outputs = std::move(outputs);
   for (NodeId id : replaces)

@@ -18,8 +18,8 @@ class Patch {
   /// A new value of the given type.
   ValueId value(std::string name, ValueType type, std::string origin = {});
   /// A new node before the first reader of its outputs. `replaces` are the nodes whose work it takes over.
-  void node(std::string name, OpPtr op, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
-            const std::vector<NodeId>& replaces);
+  void node(std::string name, OpPtr op, std::string attributes, std::vector<ValueId> inputs,
+            std::vector<ValueId> outputs, const std::vector<NodeId>& replaces);
   /// Everyone who reads `old_value` will read `new_value`, which equals it.
   void replace(ValueId old_value, ValueId new_value);
 

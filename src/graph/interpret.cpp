@@ -1,0 +1,127 @@
+#include "graph/interpret.hpp"
+
+#include <new>
+
+#include "base/text.hpp"
+#include "graph/node_error.hpp"
+
+namespace spinel::graph {
+namespace {
+
+const RuntimeValue nothing;
+
+class NodeRun final : public RunContext {
+ public:
+  NodeRun(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
+          const RunServices& services, const OutputBuffer* buffers)
+      : graph_(graph),
+        node_(node),
+        values_(values),
+        services_(services),
+        buffers_(buffers),
+        ignored_(node.outputs.size()) {
+    for (ValueId id : node.inputs) {
+      if (id == no_value)
+        inputs_.push_back(&nothing);
+      else if (graph.value(id).is_constant()) {
+        constants_.push_back(std::make_unique<RuntimeValue>(graph.value(id).constant));
+        inputs_.push_back(constants_.back().get());
+      } else {
+        inputs_.push_back(&values[static_cast<size_t>(id)]);
+      }
+    }
+  }
+
+  size_t input_count() const override { return inputs_.size(); }
+  size_t output_count() const override { return node_.outputs.size(); }
+  const RuntimeValue& value(size_t index) const override {
+    return index < inputs_.size() ? *inputs_[index] : nothing;
+  }
+  bool wants_output(size_t index) const override {
+    return index < node_.outputs.size() && node_.outputs[index] != no_value;
+  }
+  Tensor& output(size_t index, DType dtype, Dims dims) override {
+    RuntimeValue& slot = output_slot(index);
+    if (buffers_ != nullptr && wants_output(index)) {
+      Tensor planned = (*buffers_)(index);
+      if (planned.defined()) {
+        if (planned.dtype() != dtype || planned.dims() != dims)
+          fail(ErrorCode::internal, "output {} is {}{}, but {} was planned; please report this", index,
+               dtype_name(dtype), dims_text(dims), describe(planned));
+        slot = std::move(planned);
+        return slot.tensor();
+      }
+    }
+    if (services_.max_tensor_bytes != 0 && tensor_bytes(dtype, dims) > services_.max_tensor_bytes)
+      fail(ErrorCode::limit_exceeded, "output {} {}{} exceeds the limit of {} bytes a tensor", index,
+           dtype_name(dtype), dims_text(dims), services_.max_tensor_bytes);
+    slot = Tensor::uninitialized(dtype, std::move(dims));
+    return slot.tensor();
+  }
+  void set_output(size_t index, RuntimeValue value) override { output_slot(index) = std::move(value); }
+  std::vector<RuntimeValue> run_subgraph(size_t index, std::vector<RuntimeValue> inputs) override {
+    const Graph& inner = *node_.subgraphs.at(index);
+    std::vector<RuntimeValue> captured;
+    captured.reserve(inner.captures.size());
+    for (const Capture& capture : inner.captures)
+      captured.push_back(values_[static_cast<size_t>(capture.outer)]);
+    return interpret(inner, std::move(inputs), captured, services_);
+  }
+  void parallel_for(int64_t count, const std::function<void(int64_t)>& fn) override {
+    if (services_.parallel_for && count > 1) return services_.parallel_for(count, fn);
+    for (int64_t i = 0; i < count; ++i) fn(i);
+  }
+  void check_cancelled() const override {
+    if (services_.cancelled != nullptr && services_.cancelled->load(std::memory_order_relaxed))
+      fail(ErrorCode::cancelled, "the run was cancelled");
+  }
+  const std::vector<const RuntimeValue*>& inputs() const { return inputs_; }
+
+ private:
+  RuntimeValue& output_slot(size_t index) {
+    if (!wants_output(index)) return ignored_.at(index);
+    return values_[static_cast<size_t>(node_.outputs[index])];
+  }
+
+  const Graph& graph_;
+  const Node& node_;
+  std::vector<RuntimeValue>& values_;
+  const RunServices& services_;
+  const OutputBuffer* buffers_;
+  std::vector<const RuntimeValue*> inputs_;
+  std::vector<std::unique_ptr<RuntimeValue>> constants_;
+  std::vector<RuntimeValue> ignored_;
+};
+
+}  // namespace
+
+void run_node(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
+              const RunServices& services, const OutputBuffer* buffers) {
+  NodeRun context(graph, node, values, services, buffers);
+  try {
+    context.check_cancelled();
+    node.op->run(context);
+  } catch (const Error& error) {
+    if (!error.node().empty() || error.code() == ErrorCode::cancelled) throw;
+    throw at_node(error, node, context.inputs());
+  } catch (const std::bad_alloc&) {
+    throw at_node(Error(ErrorCode::out_of_memory, "no memory left"), node, context.inputs());
+  }
+}
+
+std::vector<RuntimeValue> interpret(const Graph& graph, std::vector<RuntimeValue> inputs,
+                                    const std::vector<RuntimeValue>& captured, const RunServices& services) {
+  std::vector<RuntimeValue> values(graph.values.size());
+  for (size_t i = 0; i < graph.values.size(); ++i)
+    if (graph.values[i].is_constant()) values[i] = graph.values[i].constant;
+  for (size_t i = 0; i < graph.inputs.size(); ++i)
+    values[static_cast<size_t>(graph.inputs[i])] = std::move(inputs[i]);
+  for (size_t i = 0; i < graph.captures.size(); ++i)
+    values[static_cast<size_t>(graph.captures[i].inner)] = captured[i];
+  for (const Node& node : graph.nodes) run_node(graph, node, values, services);
+  std::vector<RuntimeValue> outputs;
+  for (ValueId id : graph.outputs) outputs.push_back(values[static_cast<size_t>(id)]);
+  return outputs;
+}
+
+}  // namespace spinel::graph

@@ -1,0 +1,30 @@
+// Running nodes one after another, every value allocated: constant folding and subgraphs use it.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "graph/graph.hpp"
+
+namespace spinel::graph {
+
+/// What running needs from outside. Default: the calling thread, no cancelling, no limit.
+struct RunServices {
+  std::function<void(int64_t count, const std::function<void(int64_t)>& fn)> parallel_for;
+  const std::atomic<bool>* cancelled = nullptr;
+  uint64_t max_tensor_bytes = 0;
+};
+
+/// Where a node's output goes: a buffer that is planned, or nothing, in which case one is allocated.
+using OutputBuffer = std::function<Tensor(size_t output)>;
+
+/// Runs one node on the values of its graph (indexed by ValueId) and stores its outputs there.
+/// Throws Error with the node's name.
+void run_node(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
+              const RunServices& services, const OutputBuffer* buffers = nullptr);
+
+/// Runs a sorted graph. `captured` are the values of graph.captures, in order.
+std::vector<RuntimeValue> interpret(const Graph& graph, std::vector<RuntimeValue> inputs,
+                                    const std::vector<RuntimeValue>& captured, const RunServices& services);
+
+}  // namespace spinel::graph

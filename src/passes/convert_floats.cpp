@@ -1,0 +1,206 @@
+// Changes the model's float precision: every float32 value to float16, or every 16-bit one to float32.
+#include <cmath>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/half.hpp"
+#include "base/text.hpp"
+#include "graph/patch.hpp"
+#include "ops/op_table.hpp"
+#include "passes/pipeline.hpp"
+
+namespace spinel::passes {
+namespace {
+
+using graph::Graph;
+using graph::no_value;
+using graph::Node;
+using graph::NodeId;
+using graph::Value;
+using graph::ValueId;
+
+constexpr float half_max = 65504.0f;
+
+/// float32 to float16 saturates instead of overflowing: an infinite weight poisons every result.
+Tensor converted_constant(const Value& value, DType to, const Settings& settings) {
+  if (to != DType::float16 || value.constant.dtype() != DType::float32) return convert(value.constant, to);
+  Tensor clamped = value.constant.clone();
+  size_t count = 0;
+  for (float& v : clamped.data<float>()) {
+    if (!std::isfinite(v) || std::fabs(v) <= half_max) continue;
+    v = std::copysign(half_max, v);
+    ++count;
+  }
+  if (count > 0 && settings.log)
+    settings.log(LogLevel::warning,
+                 fmt::format("constant '{}': {} of {} elements lie outside float16 and were clamped "
+                             "to +-65504",
+                             value.name, count, clamped.element_count()));
+  return convert(clamped, to);
+}
+
+graph::OpPtr make_cast(DType to) {
+  const ops::OpDef* def = ops::find_op("", "Cast");
+  if (def == nullptr) fail(ErrorCode::internal, "the operator table has no Cast");
+  return ops::make_op(*def, ops::OpArgs("Cast", 13, {{"to", static_cast<int64_t>(to)}}, 1, 1));
+}
+
+class Converter {
+ public:
+  Converter(DType from, DType to, const Settings& settings) : from_(from), to_(to), settings_(settings) {}
+
+  size_t run(Graph& graph) {
+    size_t changes = 0;
+    for (Node& node : graph.nodes)
+      for (auto& subgraph : node.subgraphs) changes += run(*subgraph);
+    if (to_ != DType::float32) keep_float32_constants(graph);
+    changes += convert_constants(graph);
+    changes += convert_operators(graph);
+    changes += keep_float32_inputs(graph);
+    return changes;
+  }
+
+  /// Inputs and outputs take the new type, or get a Cast behind or before them.
+  size_t convert_edges(Graph& graph, bool keep) {
+    size_t changes = 0;
+    for (ValueId id : std::vector<ValueId>(graph.inputs)) {
+      Value& value = graph.value(id);
+      if (!value.type.is_tensor() || value.type.dtype != from_) continue;
+      ++changes;
+      if (!keep)
+        value.type.dtype = to_;
+      else
+        insert_cast(graph, id, to_);
+    }
+    if (!keep) return changes;
+    for (size_t i = 0; i < graph.outputs.size(); ++i) {
+      const ValueId id = graph.outputs[i];
+      if (!graph.value(id).type.is_tensor() || graph.value(id).type.dtype != from_) continue;
+      Value cast;
+      cast.name = graph.value(id).name + ".cast";
+      cast.type = graph.value(id).type;
+      const ValueId out = graph.add_value(std::move(cast));
+      Node node;
+      node.name = graph.value(out).name;
+      node.op = make_cast(from_);
+      node.attributes = fmt::format("to={}", static_cast<int>(from_));
+      node.inputs = {id};
+      node.outputs = {out};
+      graph.add_node(std::move(node));
+      graph.outputs[i] = out;
+      ++changes;
+    }
+    return changes;
+  }
+
+ private:
+  /// Everyone who reads `id` reads a Cast of it instead.
+  void insert_cast(Graph& graph, ValueId id, DType to) {
+    graph::Patch patch(graph);
+    graph::ValueType type = graph.value(id).type;
+    type.dtype = to;
+    const ValueId cast = patch.value(graph.value(id).name + ".cast", type, graph.value(id).name);
+    patch.node(graph.value(id).name + ".cast", make_cast(to), fmt::format("to={}", static_cast<int>(to)),
+               {id}, {cast}, {});
+    patch.replace(id, cast);
+    std::move(patch).apply(graph);
+  }
+
+  /// Constants that an operator wants in float32 keep their full precision: the operator gets a copy of its
+  /// own.
+  void keep_float32_constants(Graph& graph) {
+    for (Node& node : graph.nodes) {
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        const ValueId id = node.inputs[i];
+        if (id == no_value || !node.op->keeps_float32(i) || !graph.value(id).is_constant()) continue;
+        if (graph.value(id).constant.dtype() != from_) continue;
+        node.inputs[i] = graph.add_constant(graph.value(id).name + ".float32", graph.value(id).constant);
+        kept_.insert({&graph, node.inputs[i]});
+      }
+    }
+  }
+
+  size_t convert_constants(Graph& graph) {
+    size_t changes = 0;
+    for (ValueId id = 0; id < static_cast<ValueId>(graph.values.size()); ++id) {
+      Value& value = graph.value(id);
+      if (!value.is_constant() || value.constant.dtype() != from_ || kept_.contains({&graph, id})) continue;
+      value.constant = converted_constant(value, to_, settings_);
+      value.type.dtype = to_;
+      ++changes;
+    }
+    return changes;
+  }
+
+  size_t convert_operators(Graph& graph) {
+    size_t changes = 0;
+    for (Node& node : graph.nodes) {
+      if (auto changed = node.op->with_float_type(from_, to_)) {
+        node.op = std::move(changed);
+        node.attributes += fmt::format("{}floats={}", node.attributes.empty() ? "" : ", ", dtype_name(to_));
+        ++changes;
+      }
+    }
+    return changes;
+  }
+
+  /// Inputs that the specification wants in float32 (a Resize's scales) get it back.
+  size_t keep_float32_inputs(Graph& graph) {
+    if (to_ == DType::float32) return 0;
+    size_t changes = 0;
+    const size_t node_count = graph.nodes.size();
+    std::map<ValueId, ValueId> casts;
+    for (size_t n = 0; n < node_count; ++n) {
+      for (size_t i = 0; i < graph.nodes[n].inputs.size(); ++i) {
+        const ValueId id = graph.nodes[n].inputs[i];
+        if (id == no_value || !graph.nodes[n].op->keeps_float32(i) || graph.value(id).is_constant()) continue;
+        const graph::ValueType& type = graph.value(id).type;
+        if (!type.is_tensor() || (type.dtype != to_ && type.dtype != from_)) continue;
+        auto [found, inserted] = casts.try_emplace(id, no_value);
+        if (inserted) {
+          Value cast;
+          cast.name = graph.value(id).name + ".float32";
+          cast.type = graph::ValueType::tensor(DType::float32, type.shape);
+          found->second = graph.add_value(std::move(cast));
+          Node node;
+          node.name = graph.value(found->second).name;
+          node.op = make_cast(DType::float32);
+          node.attributes = fmt::format("to={}", static_cast<int>(DType::float32));
+          node.inputs = {id};
+          node.outputs = {found->second};
+          graph.add_node(std::move(node));
+          ++changes;
+        }
+        graph.nodes[n].inputs[i] = found->second;
+      }
+    }
+    return changes;
+  }
+
+  DType from_;
+  DType to_;
+  const Settings& settings_;
+  std::set<std::pair<const Graph*, ValueId>> kept_;
+};
+
+}  // namespace
+
+size_t convert_floats(Graph& graph, const Settings& settings) {
+  if (settings.dtype == DType::undefined) return 0;
+  size_t changes = 0;
+  std::vector<DType> sources;
+  if (settings.dtype == DType::float16)
+    sources = {DType::float32};
+  else
+    sources = {DType::float16, DType::bfloat16};
+  for (DType from : sources) {
+    Converter converter(from, settings.dtype, settings);
+    changes += converter.convert_edges(graph, settings.keep_io_types);
+    changes += converter.run(graph);
+  }
+  if (changes > 0) graph::sort_topologically(graph);
+  return changes;
+}
+
+}  // namespace spinel::passes

@@ -1,0 +1,105 @@
+// Replaces what depends on nothing but constants and static shapes by its value.
+#include <algorithm>
+
+#include "graph/interpret.hpp"
+#include "graph/patch.hpp"
+#include "passes/pipeline.hpp"
+
+namespace spinel::passes {
+namespace {
+
+using graph::Dim;
+using graph::Graph;
+using graph::no_value;
+using graph::Node;
+using graph::NodeId;
+using graph::Value;
+using graph::ValueId;
+
+/// A folded value may not grow the model beyond this; larger ones (a ConstantOfShape) are cheaper to compute.
+constexpr uint64_t max_folded_bytes = uint64_t{64} << 20;
+
+/// The elements that inference found, as a tensor, if every one is a number.
+Tensor tensor_of_known_ints(const Value& value) {
+  if (!value.ints || !value.type.shape || !value.type.is_tensor()) return {};
+  if (value.type.dtype != DType::int64 && value.type.dtype != DType::int32) return {};
+  const auto dims = graph::constant_dims(*value.type.shape);
+  if (!dims || static_cast<size_t>(element_count(*dims)) != value.ints->size()) return {};
+  if (!std::ranges::all_of(*value.ints, [](const Dim& element) { return element.is_constant(); })) return {};
+  Tensor tensor(DType::int64, *dims);
+  auto elements = tensor.data<int64_t>();
+  for (size_t i = 0; i < elements.size(); ++i) elements[i] = (*value.ints)[i].constant();
+  return convert(tensor, value.type.dtype);
+}
+
+bool all_uses_constant(const Graph& graph, const Node& node) {
+  bool constant = true;
+  Graph::for_each_use(node, [&](ValueId id) { constant &= graph.value(id).is_constant(); });
+  return constant;
+}
+
+bool has_random_node(const Node& node) {
+  if (!node.op->deterministic()) return true;
+  return std::ranges::any_of(
+      node.subgraphs, [](const auto& inner) { return std::ranges::any_of(inner->nodes, has_random_node); });
+}
+
+/// The node's outputs if it can be computed now; a node that fails is left to fail when it is run, if it ever
+/// is.
+std::vector<Tensor> evaluate(const Graph& graph, const Node& node) {
+  graph::RunServices services;
+  services.max_tensor_bytes = max_folded_bytes;
+  std::vector<graph::RuntimeValue> values(graph.values.size());
+  try {
+    graph::run_node(graph, node, values, services);
+  } catch (const Error&) {
+    return {};
+  }
+  std::vector<Tensor> outputs;
+  for (ValueId id : node.outputs) {
+    if (id == no_value) {
+      outputs.emplace_back();
+    } else {
+      if (!values[static_cast<size_t>(id)].is_tensor()) return {};
+      outputs.push_back(values[static_cast<size_t>(id)].tensor());
+    }
+  }
+  return outputs;
+}
+
+}  // namespace
+
+size_t fold_constants(Graph& graph, const Settings& settings) {
+  size_t changes = 0;
+  for (Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) changes += fold_constants(*subgraph, settings);
+  // In topological order, so that a chain of constants folds in one sweep. The value itself becomes the
+  // constant; its producer, which then computes nothing that is read, is dropped at the end.
+  std::vector<NodeId> folded;
+  for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
+    const Node& node = graph.node(n);
+    std::vector<Tensor> results;
+    if (node.outputs.size() == 1 && node.outputs[0] != no_value) {
+      Tensor known = tensor_of_known_ints(graph.value(node.outputs[0]));
+      if (known.defined()) results.push_back(std::move(known));
+    }
+    if (results.empty() && all_uses_constant(graph, node) && !has_random_node(node))
+      results = evaluate(graph, node);
+    if (results.empty()) continue;
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (node.outputs[i] == no_value) continue;
+      Value& value = graph.value(node.outputs[i]);
+      value.constant = results[i].owned() ? results[i] : results[i].clone();
+      value.type = graph::ValueType::tensor(results[i].dtype(), graph::to_shape(results[i].dims()));
+      value.ints.reset();
+      value.producer = graph::no_node;
+    }
+    folded.push_back(n);
+    ++changes;
+  }
+  for (NodeId n : folded) graph.node(n).outputs.assign(graph.node(n).outputs.size(), no_value);
+  if (!folded.empty()) graph::remove_dead(graph);
+  return changes;
+}
+
+}  // namespace spinel::passes

@@ -1,0 +1,38 @@
+#include "passes/pipeline.hpp"
+
+#include "base/text.hpp"
+#include "graph/infer.hpp"
+
+namespace spinel::passes {
+namespace {
+
+// Start reading here: a model goes through these from top to bottom.
+constexpr Pass pipeline[] = {
+    {"convert_floats", convert_floats},  // dtype option: float32 <-> float16, first so that folding sees it
+    {"fold_constants", fold_constants},  // whatever is computed from constants and static shapes alone
+    {"remove_identities", remove_identities},  // nodes that pass their input on
+    {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
+    {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
+};
+
+}  // namespace
+
+std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settings) {
+  std::vector<PassReport> reports;
+  for (const Pass& pass : pipeline) {
+    try {
+      const size_t changes = pass.run(graph, settings);
+      reports.push_back({pass.name, changes});
+      if (changes == 0) continue;
+      graph::verify(graph, fmt::format("pass {}", pass.name));
+      graph::infer(graph);
+    } catch (const Error& error) {
+      throw Error(error.code(), fmt::format("pass {}: {}", pass.name, error.what()), error.node());
+    }
+  }
+  return reports;
+}
+
+size_t remove_dead_nodes(graph::Graph& graph, const Settings&) { return graph::remove_dead(graph); }
+
+}  // namespace spinel::passes

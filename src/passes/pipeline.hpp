@@ -1,0 +1,43 @@
+// The passes that turn an imported graph into the one that is run.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <spinel/limits.hpp>
+#include <spinel/log.hpp>
+
+#include "graph/graph.hpp"
+
+namespace spinel::passes {
+
+/// What the passes need to know of the engine's options.
+struct Settings {
+  DType dtype = DType::undefined;  ///< float16 or float32; undefined: the model's own.
+  bool keep_io_types = false;
+  Limits limits;
+  LogCallback log;
+};
+
+/// One pass: rewrites a sorted and inferred graph and returns how many places it changed.
+struct Pass {
+  const char* name;
+  size_t (*run)(graph::Graph& graph, const Settings& settings);
+};
+
+/// What each pass did, for `info` and reports.
+struct PassReport {
+  std::string pass;
+  size_t changes;
+};
+
+/// Runs every pass in order; after each the graph is sorted, inferred and verified, and an Error names the
+/// pass.
+std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settings);
+
+size_t convert_floats(graph::Graph& graph, const Settings& settings);
+size_t fold_constants(graph::Graph& graph, const Settings& settings);
+size_t remove_identities(graph::Graph& graph, const Settings& settings);
+size_t remove_duplicates(graph::Graph& graph, const Settings& settings);
+size_t remove_dead_nodes(graph::Graph& graph, const Settings& settings);
+
+}  // namespace spinel::passes
