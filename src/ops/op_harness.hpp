@@ -216,7 +216,7 @@ class HarnessRun final : public RunContext {
  public:
   HarnessRun(const std::vector<RuntimeValue>& inputs, size_t output_count,
              const std::vector<Subgraph>& subgraphs, bool backwards)
-      : outputs(wanted), inputs_(inputs), subgraphs_(subgraphs), backwards_(backwards) {}
+      : outputs(output_count), inputs_(inputs), subgraphs_(subgraphs), backwards_(backwards) {}
   size_t input_count() const override { return inputs_.size(); }
   size_t output_count() const override { return outputs.size(); }
   const RuntimeValue& value(size_t i) const override { return inputs_.at(i); }
