@@ -4,7 +4,77 @@
 
 // The only list of operators: domain, name, first supported opset, factory. One line an operator, by domain
 // and name. A factory may serve several names; it tells them apart by OpArgs::op_type().
-#define SPINEL_OPERATORS(X) X("", "Relu", 1, make_unary)
+#define SPINEL_OPERATORS(X)                      \
+  X("", "Abs", 1, make_unary)                    \
+  X("", "Acos", 7, make_unary)                   \
+  X("", "Acosh", 9, make_unary)                  \
+  X("", "Add", 1, make_binary)                   \
+  X("", "And", 1, make_binary)                   \
+  X("", "Asin", 7, make_unary)                   \
+  X("", "Asinh", 9, make_unary)                  \
+  X("", "Atan", 7, make_unary)                   \
+  X("", "Atanh", 9, make_unary)                  \
+  X("", "BitShift", 11, make_binary)             \
+  X("", "BitwiseAnd", 18, make_binary)           \
+  X("", "BitwiseNot", 18, make_unary)            \
+  X("", "BitwiseOr", 18, make_binary)            \
+  X("", "BitwiseXor", 18, make_binary)           \
+  X("", "Ceil", 1, make_unary)                   \
+  X("", "Celu", 12, make_unary)                  \
+  X("", "Clip", 1, make_clip)                    \
+  X("", "Conv", 1, make_conv)                    \
+  X("", "ConvTranspose", 1, make_conv_transpose) \
+  X("", "Cos", 7, make_unary)                    \
+  X("", "Cosh", 9, make_unary)                   \
+  X("", "Div", 1, make_binary)                   \
+  X("", "Elu", 1, make_unary)                    \
+  X("", "Equal", 1, make_binary)                 \
+  X("", "Erf", 9, make_unary)                    \
+  X("", "Exp", 1, make_unary)                    \
+  X("", "Floor", 1, make_unary)                  \
+  X("", "Gelu", 20, make_unary)                  \
+  X("", "Greater", 1, make_binary)               \
+  X("", "GreaterOrEqual", 12, make_binary)       \
+  X("", "HardSigmoid", 1, make_unary)            \
+  X("", "HardSwish", 14, make_unary)             \
+  X("", "Identity", 1, make_identity)            \
+  X("", "IsInf", 10, make_is_inf)                \
+  X("", "IsNaN", 9, make_is_nan)                 \
+  X("", "LeakyRelu", 1, make_unary)              \
+  X("", "Less", 1, make_binary)                  \
+  X("", "LessOrEqual", 12, make_binary)          \
+  X("", "Log", 1, make_unary)                    \
+  X("", "Max", 1, make_variadic)                 \
+  X("", "Mean", 1, make_variadic)                \
+  X("", "Min", 1, make_variadic)                 \
+  X("", "Mish", 18, make_unary)                  \
+  X("", "Mod", 10, make_binary)                  \
+  X("", "Mul", 1, make_binary)                   \
+  X("", "Neg", 1, make_unary)                    \
+  X("", "Not", 1, make_unary)                    \
+  X("", "Or", 1, make_binary)                    \
+  X("", "PRelu", 1, make_prelu)                  \
+  X("", "Pow", 1, make_binary)                   \
+  X("", "Reciprocal", 1, make_unary)             \
+  X("", "Relu", 1, make_unary)                   \
+  X("", "Round", 11, make_unary)                 \
+  X("", "Selu", 1, make_unary)                   \
+  X("", "Shrink", 9, make_unary)                 \
+  X("", "Sigmoid", 1, make_unary)                \
+  X("", "Sign", 9, make_unary)                   \
+  X("", "Sin", 7, make_unary)                    \
+  X("", "Sinh", 9, make_unary)                   \
+  X("", "Softplus", 1, make_unary)               \
+  X("", "Softsign", 1, make_unary)               \
+  X("", "Sqrt", 1, make_unary)                   \
+  X("", "Sub", 1, make_binary)                   \
+  X("", "Sum", 1, make_variadic)                 \
+  X("", "Swish", 24, make_unary)                 \
+  X("", "Tan", 7, make_unary)                    \
+  X("", "Tanh", 1, make_unary)                   \
+  X("", "ThresholdedRelu", 1, make_unary)        \
+  X("", "Where", 9, make_where)                  \
+  X("", "Xor", 1, make_binary)
 
 namespace spinel::ops {
 
