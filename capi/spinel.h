@@ -118,7 +118,7 @@ SPINEL_API const char* spinel_version(void);
 /* The name of a spinel_code, "bad_model"; "ok" for 0, "unknown" for others. Borrowed for ever. Any thread. */
 SPINEL_API const char* spinel_code_name(int32_t code);
 
-/* The name of a spinel_dtype, "float32"; "undefined" for other numbers. Borrowed for ever. Any thread. */
+/* The name of a spinel_dtype, "float32"; "unknown" for other numbers. Borrowed for ever. Any thread. */
 SPINEL_API const char* spinel_dtype_name(int32_t dtype);
 
 /* A failure: its code, message and node. Immutable. */
@@ -484,9 +484,10 @@ typedef struct spinel_image {
 SPINEL_API void spinel_image_init(spinel_image* image, size_t struct_size);
 
 /* Preprocesses count images into *batch, [count, 3, H, W] (allocated if batch->data is NULL): row i is image
- * i. With image_errors NULL the first image that cannot be used fails the call, and the bytes in the caller's
- * buffer are unspecified. With an array of count pointers the call succeeds: image_errors[i] becomes NULL, or
- * an error that the caller owns and row i is all zeros. All images have the same struct_size. Any thread. */
+ * i. With image_errors NULL the first image that cannot be used fails the call. With an array of count
+ * pointers the call goes on: image_errors[i] becomes NULL, or an error that the caller owns and row i is all
+ * zeros. If the call fails the bytes in the caller's buffer are unspecified and image_errors is untouched.
+ * All images have the same struct_size. Any thread. */
 SPINEL_API int32_t spinel_preprocess_batch(const spinel_preprocess_options* options,
                                            const spinel_image* images, size_t count, spinel_tensor* batch,
                                            spinel_error** image_errors, spinel_error** error);

@@ -1,0 +1,57 @@
+#include <memory>
+
+#include "engine_handle.hpp"
+#include "options.hpp"
+#include "strings.hpp"
+
+using namespace spinel;
+using namespace spinel::capi;
+
+namespace {
+
+std::vector<spinel_engine::Port> ports(const std::vector<TensorInfo>& infos) {
+  std::vector<spinel_engine::Port> out;
+  for (const TensorInfo& info : infos) {
+    auto& port = out.emplace_back(spinel_engine::Port{&info, {}});
+    for (size_t i = 0; i < info.dims.size(); ++i)
+      port.dim_names.push_back(i < info.dim_names.size() ? info.dim_names[i].c_str() : "");
+  }
+  return out;
+}
+
+}  // namespace
+
+spinel_engine::spinel_engine(InferEngine made)
+    : engine(std::move(made)),
+      batch(engine.batch_report()),
+      inputs(ports(engine.inputs())),
+      outputs(ports(engine.outputs())) {}
+
+int32_t spinel_engine_create(const char* path, const spinel_engine_options* options, spinel_engine** engine,
+                             spinel_error** error) {
+  return guard(__func__, error, [&] {
+    require(engine, "engine");
+    EngineOptions wanted = read_engine_options(options);
+    wanted.ckpt = require_text(path, "path");
+    *engine = std::make_unique<spinel_engine>(InferEngine(wanted)).release();
+  });
+}
+
+int32_t spinel_engine_create_from_memory(const void* model, size_t size_bytes, const char* folder,
+                                         const spinel_engine_options* options, spinel_engine** engine,
+                                         spinel_error** error) {
+  return guard(__func__, error, [&] {
+    require(engine, "engine");
+    require(model, "model");
+    const std::span bytes(static_cast<const std::byte*>(model), size_bytes);
+    *engine = std::make_unique<spinel_engine>(
+                  InferEngine::from_memory(bytes, read_engine_options(options), text_or_empty(folder)))
+                  .release();
+  });
+}
+
+void spinel_engine_release(spinel_engine* engine) { delete engine; }
+
+double spinel_engine_run_time(const spinel_engine* engine) {
+  return engine == nullptr ? 0.0 : engine->engine.run_time();
+}

@@ -1,0 +1,23 @@
+// What a spinel_engine holds.
+#pragma once
+#include <string>
+#include <vector>
+
+#include <spinel/engine.hpp>
+
+#include "boundary.hpp"
+
+struct spinel_engine {
+  explicit spinel_engine(spinel::InferEngine made);
+
+  /// The C view of a TensorInfo: pointers into this handle.
+  struct Port {
+    const spinel::TensorInfo* info;
+    std::vector<const char*> dim_names;
+  };
+
+  spinel::InferEngine engine;
+  spinel::BatchReport batch;
+  std::vector<Port> inputs;
+  std::vector<Port> outputs;
+};

@@ -1,0 +1,108 @@
+#include "options.hpp"
+
+#include <spinel/tensor.hpp>
+
+#include "strings.hpp"
+#include "structs.hpp"
+#include "tensors.hpp"
+
+namespace spinel::capi {
+namespace {
+
+spinel_limits default_limits() {
+  const Limits from;
+  spinel_limits out{};
+  out.max_model_bytes = from.max_model_bytes;
+  out.max_tensor_bytes = from.max_tensor_bytes;
+  out.max_arena_bytes = from.max_arena_bytes;
+  out.max_nodes = from.max_nodes;
+  out.max_nesting = from.max_nesting;
+  out.max_image_pixels = from.max_image_pixels;
+  return out;
+}
+
+SplitPolicy read_split(int32_t split) {
+  switch (split) {
+    case SPINEL_SPLIT_PROVEN:
+      return SplitPolicy::proven;
+    case SPINEL_SPLIT_NEVER:
+      return SplitPolicy::never;
+    case SPINEL_SPLIT_ALWAYS:
+      return SplitPolicy::always;
+    default:
+      misuse("options->split is {}, which is no spinel_split", split);
+  }
+}
+
+/// The host's callback as a LogCallback. A line for which there is no memory is dropped.
+LogCallback make_log(spinel_log_callback log, void* user) {
+  if (log == nullptr) return {};
+  return [log, user](LogLevel level, std::string_view message) {
+    try {
+      log(user, static_cast<int32_t>(level), std::string(message).c_str());
+    } catch (const std::bad_alloc&) {
+    }
+  };
+}
+
+}  // namespace
+
+Limits read_limits(const spinel_limits* limits) {
+  if (limits == nullptr) return {};
+  const spinel_limits from = read_struct(limits, "limits", default_limits());
+  Limits out;
+  out.max_model_bytes = from.max_model_bytes;
+  out.max_tensor_bytes = from.max_tensor_bytes;
+  out.max_arena_bytes = from.max_arena_bytes;
+  out.max_nodes = static_cast<size_t>(std::min<uint64_t>(from.max_nodes, SIZE_MAX));
+  out.max_nesting = static_cast<size_t>(std::min<uint64_t>(from.max_nesting, SIZE_MAX));
+  out.max_image_pixels = from.max_image_pixels;
+  return out;
+}
+
+EngineOptions read_engine_options(const spinel_engine_options* options) {
+  EngineOptions out;
+  if (options == nullptr) return out;
+  const spinel_engine_options from = read_struct(options, "options", spinel_engine_options{});
+  if (from.target != nullptr) out.target = from.target;
+  require_array(from.input_names, from.input_name_count, "options->input_names");
+  for (size_t i = 0; i < from.input_name_count; ++i)
+    out.input_name.emplace_back(
+        require_text(from.input_names[i], fmt::format("options->input_names[{}]", i).c_str()));
+  out.input_size = read_shapes(from.input_sizes, from.input_size_count, "options->input_sizes");
+  require_array(from.pad_values, from.pad_value_count, "options->pad_values");
+  for (size_t i = 0; i < from.pad_value_count; ++i) {
+    const std::string input =
+        require_text(from.pad_values[i].input, fmt::format("options->pad_values[{}].input", i).c_str());
+    if (!out.pad_value.emplace(input, from.pad_values[i].value).second)
+      misuse("options->pad_values names input '{}' twice", input);
+  }
+  out.batch_size = from.batch_size;
+  if (from.dtype != SPINEL_UNDEFINED && !is_known_dtype(from.dtype))
+    misuse("options->dtype is {}, which is no spinel_dtype", from.dtype);
+  out.dtype = static_cast<DType>(from.dtype);
+  out.keep_io_types = require_flag(from.keep_io_types, "options->keep_io_types");
+  out.pad_inputs = !require_flag(from.no_padding, "options->no_padding");
+  out.split = read_split(from.split);
+  out.spas = from.spas;
+  if (from.threads_per_spa != 0) out.threads_per_spa = from.threads_per_spa;
+  out.rank = from.rank;
+  if (from.ranks_on_machine != 0) out.ranks_on_machine = from.ranks_on_machine;
+  out.pass_path = text_or_empty(from.pass_path);
+  out.save_engine = text_or_empty(from.save_engine);
+  out.limits = read_limits(from.limits);
+  out.log = make_log(from.log, from.log_user);
+  return out;
+}
+
+}  // namespace spinel::capi
+
+using namespace spinel::capi;
+
+void spinel_limits_init(spinel_limits* limits, size_t struct_size) {
+  init_struct(limits, struct_size, default_limits());
+}
+
+void spinel_engine_options_init(spinel_engine_options* options, size_t struct_size) {
+  init_struct(options, struct_size, spinel_engine_options{});
+}
