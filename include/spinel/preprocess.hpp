@@ -1,6 +1,7 @@
 // From an image to the input of a classifier: decode, resize, centre crop, normalise, channels first.
 #pragma once
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -81,7 +82,10 @@ class Preprocessor {
   Tensor operator()(const Image& image) const;
   Tensor operator()(const std::filesystem::path& path) const;
   Tensor operator()(const EncodedImage& encoded) const;
-  Tensor operator()(const ImageSource& source) const;
+  template <std::same_as<ImageSource> Source>
+  Tensor operator()(const Source& source) const {
+    return std::visit([&](const auto& one) { return (*this)(one); }, source);
+  }
 
   /// A list as [N, 3, H, W]. What cannot be opened or decoded is listed in `rejected` instead of thrown.
   PreprocessedBatch batch(std::span<const ImageSource> sources) const;
@@ -92,13 +96,19 @@ class Preprocessor {
   void into(const Image& image, Tensor row) const;
   void into(const std::filesystem::path& path, Tensor row) const;
   void into(const EncodedImage& encoded, Tensor row) const;
-  void into(const ImageSource& source, Tensor row) const;
+  template <std::same_as<ImageSource> Source>
+  void into(const Source& source, Tensor row) const {
+    std::visit([&](const auto& one) { into(one, row); }, source);
+  }
 
   /// The 8-bit pixels after resize and crop: crop_width x crop_height, HWC.
   Image pixels(const Image& image) const;
   Image pixels(const std::filesystem::path& path) const;
   Image pixels(const EncodedImage& encoded) const;
-  Image pixels(const ImageSource& source) const;
+  template <std::same_as<ImageSource> Source>
+  Image pixels(const Source& source) const {
+    return std::visit([&](const auto& one) { return pixels(one); }, source);
+  }
 
  private:
   PreprocessOptions options_;
