@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "engine_handle.hpp"
 #include "options.hpp"
 #include "strings.hpp"
 #include "tensors.hpp"
@@ -145,6 +146,26 @@ int32_t spinel_preprocess_options_input_size(spinel_preprocess_options* options,
   return guard(__func__, error, [&] {
     checked_struct_size(options, "options");
     write_options(options, read_preprocess_options(options).with_input_size(height, width));
+  });
+}
+
+int32_t spinel_preprocess_options_fit(spinel_preprocess_options* options, const spinel_engine* engine,
+                                      size_t input_index, spinel_error** error) {
+  return guard(__func__, error, [&] {
+    checked_struct_size(options, "options");
+    const auto& inputs = require(engine, "engine").engine.inputs();
+    if (input_index >= inputs.size())
+      fail(ErrorCode::not_found, "input {} does not exist; the model has {}", input_index, inputs.size());
+    const TensorInfo& input = inputs[input_index];
+    const bool is_float = input.dtype == DType::float32 || input.dtype == DType::float16;
+    if (!is_float || input.dims.size() != 4 || (input.dims[1] != 3 && input.dims[1] != -1))
+      fail(ErrorCode::invalid_argument,
+           "input '{}' is {}, which takes no image; float32 or float16 [N, 3, H, W] does", input.name,
+           describe(input));
+    PreprocessOptions fitted = read_preprocess_options(options);
+    if (input.dims[2] > 0 && input.dims[3] > 0) fitted = fitted.with_input_size(input.dims[2], input.dims[3]);
+    fitted.dtype = input.dtype;
+    write_options(options, fitted);
   });
 }
 

@@ -443,6 +443,13 @@ SPINEL_API int32_t spinel_preprocess_options_preset(spinel_preprocess_options* o
 SPINEL_API int32_t spinel_preprocess_options_input_size(spinel_preprocess_options* options, int64_t height,
                                                         int64_t width, spinel_error** error);
 
+/* Fits the options to an engine's input of dims [N, 3, H, W]: dtype, and crop and resize as above where the
+ * model fixes H and W. An input of another kind is an error. Options that another thread uses must not be
+ * changed. */
+SPINEL_API int32_t spinel_preprocess_options_fit(spinel_preprocess_options* options,
+                                                 const spinel_engine* engine, size_t input_index,
+                                                 spinel_error** error);
+
 /* Replaces all but limits by those of a JSON file, whose keys are all optional: preset, resize, crop (a
  * number or [height, width]), interpolation, mean, std, dtype. Options that another thread uses must not be
  * changed. */
