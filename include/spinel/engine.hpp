@@ -49,11 +49,12 @@ struct EngineOptions {
   DType dtype = DType::undefined;
   /// With `dtype`: leaves the types of inputs and outputs as the file has them.
   bool keep_io_types = false;
-  /// What a fixed dim (never the batch) is padded with where the data falls short, by input name. An input
-  /// that is not named is padded with 0 if `pad_inputs` is on.
+  /// Inputs, by name, whose data may fall short of a fixed dim (never the batch), and the number that fills
+  /// it up.
   std::map<std::string, double> pad_value;
-  /// Whether inputs that fall short of a fixed dim are padded; off: such an input is an Error.
-  bool pad_inputs = true;
+  /// Whether inputs that `pad_value` does not name are filled up, too, with 0; off: such an input is an
+  /// Error.
+  bool pad_inputs = false;
   /// Path of a file that configures the graph passes; not supported yet.
   std::string pass_path;
   /// Path to write an engine file to; not supported yet.

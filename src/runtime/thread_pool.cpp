@@ -1,11 +1,12 @@
 #include "runtime/thread_pool.hpp"
 
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <exception>
 #include <new>
+#include <system_error>
+
+#include "runtime/threads.hpp"
 
 namespace spinel::runtime {
 
@@ -37,18 +38,12 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::start_workers() {
   if (!workers_.empty() || worker_count_ == 0) return;
-  // Workers must never run the host's signal handlers: they inherit a mask that blocks every signal.
-  sigset_t all;
-  sigset_t previous;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &previous);
   owner_process_ = getpid();
   try {
-    for (int i = 0; i < worker_count_; ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 0; i < worker_count_; ++i) workers_.push_back(start_thread([this] { work(); }));
   } catch (const std::system_error&) {
     // Fewer threads than asked for: the callers do the work that is left.
   }
-  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
 }
 
 /// Takes and runs one task of the loop; the lock is held before and after. False if there was none.

@@ -1,0 +1,370 @@
+#include <spinel/engine.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "api/engine_run.hpp"
+#include "base/cpu_info.hpp"
+#include "base/text.hpp"
+#include "runtime/async_queue.hpp"
+
+namespace spinel {
+namespace {
+
+void check_options(const EngineOptions& options) {
+  if (!options.pass_path.empty())
+    fail(ErrorCode::unsupported, "pass_path '{}': this version cannot configure its passes; leave it out",
+         options.pass_path);
+  if (!options.save_engine.empty())
+    fail(ErrorCode::unsupported, "save_engine '{}': this version writes no engine files; leave it out",
+         options.save_engine);
+  if (options.dtype != DType::undefined && options.dtype != DType::float32 && options.dtype != DType::float16)
+    fail(ErrorCode::invalid_argument, "dtype {} is not one to compute in; use float32 or float16",
+         dtype_name(options.dtype));
+  if (options.spas < 0)
+    fail(ErrorCode::invalid_argument, "spas is {}; give at least 1, or 0 for the default", options.spas);
+  if (options.threads_per_spa < 1)
+    fail(ErrorCode::invalid_argument, "threads_per_spa is {}; give at least 1", options.threads_per_spa);
+  if (options.spas > 4096 || options.threads_per_spa > 4096)
+    fail(ErrorCode::invalid_argument,
+         "{} SPAs of {} threads are more than any machine has; the limit is 4096 each", options.spas,
+         options.threads_per_spa);
+  if (options.batch_size < 0)
+    fail(ErrorCode::invalid_argument, "batch_size is {}; it cannot be negative", options.batch_size);
+  if (options.rank < 0 || options.ranks_on_machine < 1)
+    fail(ErrorCode::invalid_argument, "rank {} of {} on this machine does not exist", options.rank,
+         options.ranks_on_machine);
+}
+
+int spa_count(const EngineOptions& options) {
+  if (options.spas > 0) return options.spas;
+  return std::max(1, available_cores() / options.ranks_on_machine / options.threads_per_spa);
+}
+
+/// Position in the model's inputs of each of the caller's.
+std::vector<size_t> input_order(const std::vector<TensorInfo>& model_inputs,
+                                const std::vector<std::string>& names) {
+  std::vector<size_t> order;
+  if (names.empty()) {
+    for (size_t i = 0; i < model_inputs.size(); ++i) order.push_back(i);
+    return order;
+  }
+  std::vector<std::string> known;
+  for (const TensorInfo& info : model_inputs) known.push_back(info.name);
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(known, name);
+    if (found == known.end())
+      fail(ErrorCode::not_found, "input_name '{}' is no input of the model; it has '{}'", name,
+           fmt::join(known, "', '"));
+    const auto index = static_cast<size_t>(found - known.begin());
+    if (std::ranges::find(order, index) != order.end())
+      fail(ErrorCode::invalid_argument, "input_name lists '{}' twice", name);
+    order.push_back(index);
+  }
+  if (order.size() != known.size())
+    fail(ErrorCode::invalid_argument, "input_name lists {} of {} inputs; it must list '{}'", order.size(),
+         known.size(), fmt::join(known, "', '"));
+  return order;
+}
+
+}  // namespace
+
+struct InferEngine::Impl {
+  EngineOptions options;
+  int spas = 1;
+  int creator_process = getpid();
+  std::vector<TensorInfo> inputs;
+  std::vector<TensorInfo> outputs;
+  std::vector<size_t> order;  ///< Position in the model of each of the caller's inputs.
+  std::unique_ptr<backend::Model> model;
+  std::unique_ptr<runtime::LeasePool<backend::Replica>> replicas;
+  std::unique_ptr<runtime::ThreadPool> threads;
+  std::unique_ptr<runtime::AsyncQueue> queue;
+  std::atomic<double> last_run_seconds{0};
+
+  std::mutex mutex;
+  std::condition_variable idle;
+  int active_runs = 0;
+  bool released = false;
+
+  Impl(const onnx::ModelSource& source, const EngineOptions& given) : options(given), spas(spa_count(given)) {
+    const backend::Target& target = backend::find_target(options.target);
+    backend::CompileOptions compile;
+    compile.dtype = options.dtype;
+    compile.keep_io_types = options.keep_io_types;
+    compile.limits = options.limits;
+    compile.log = options.log;
+    compile.input_size = input_sizes(source);
+    model = target.compile(source, compile);
+    order = input_order(model->inputs(), options.input_name);
+    for (size_t index : order) inputs.push_back(model->inputs()[index]);
+    outputs = model->outputs();
+    for (const auto& [name, value] : options.pad_value)
+      if (std::ranges::find(inputs, name, &TensorInfo::name) == inputs.end())
+        fail(ErrorCode::not_found, "pad_value names '{}', which is no input of the model", name);
+    std::vector<std::unique_ptr<backend::Replica>> items;
+    for (int i = 0; i < spas; ++i) items.push_back(model->make_replica());
+    replicas = std::make_unique<runtime::LeasePool<backend::Replica>>(std::move(items));
+    threads = std::make_unique<runtime::ThreadPool>(spas * options.threads_per_spa - 1);
+    queue = std::make_unique<runtime::AsyncQueue>();
+    warn_about_split();
+  }
+
+  /// input_size by name. Without input_name the file's order counts, which only importing tells.
+  std::map<std::string, Dims> input_sizes(const onnx::ModelSource& source) const {
+    std::map<std::string, Dims> sizes;
+    if (options.input_size.empty()) return sizes;
+    std::vector<std::string> names = options.input_name;
+    if (names.empty()) {
+      const graph::Graph graph = onnx::import_model(source, options.limits, nullptr);
+      for (graph::ValueId id : graph.inputs) names.push_back(graph.value(id).name);
+    }
+    if (names.size() != options.input_size.size())
+      fail(ErrorCode::invalid_argument, "input_size has {} shapes for {} inputs ('{}'); give one an input",
+           options.input_size.size(), names.size(), fmt::join(names, "', '"));
+    for (size_t i = 0; i < names.size(); ++i) {
+      Dims dims = options.input_size[i];
+      if (!dims.empty()) dims[0] = 0;  // The batch stays what the model makes it.
+      sizes[names[i]] = std::move(dims);
+    }
+    return sizes;
+  }
+
+  void warn_about_split() const {
+    const backend::BatchInfo& batch = model->batch();
+    if (!options.log || spas == 1 || batch.proven || options.split != SplitPolicy::proven) return;
+    options.log(LogLevel::warning,
+                fmt::format("one SPA runs the whole batch: {}{}", batch.reason,
+                            batch.blocking_node.empty() ? "" : " at node '" + batch.blocking_node + "'"));
+  }
+
+  /// Registers a run for its lifetime, so that release() can wait for it.
+  class ActiveRun {
+   public:
+    explicit ActiveRun(Impl& impl) : impl_(impl) {
+      const std::lock_guard lock(impl_.mutex);
+      if (impl_.released) fail(ErrorCode::released, "the engine was released");
+      ++impl_.active_runs;
+    }
+    ActiveRun(const ActiveRun&) = delete;
+    ActiveRun& operator=(const ActiveRun&) = delete;
+    ~ActiveRun() {
+      {
+        const std::lock_guard lock(impl_.mutex);
+        --impl_.active_runs;
+      }
+      impl_.idle.notify_all();
+    }
+
+   private:
+    Impl& impl_;
+  };
+
+  void run(std::span<const Tensor> given, std::span<Tensor> results, const CancelToken* cancel) {
+    if (given.size() != inputs.size())
+      fail(ErrorCode::invalid_argument, "the model takes {} input{}, {} were given", inputs.size(),
+           inputs.size() == 1 ? "" : "s", given.size());
+    if (results.size() != outputs.size())
+      fail(ErrorCode::invalid_argument, "the model has {} output{}, {} were asked for", outputs.size(),
+           outputs.size() == 1 ? "" : "s", results.size());
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<Tensor> ordered(given.size());
+    for (size_t i = 0; i < given.size(); ++i) ordered[order[i]] = given[i];
+    api::run_batch({*model, options, *replicas, *threads, spas}, std::move(ordered), results, cancel);
+    last_run_seconds.store(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+
+  void release() {
+    // A child of fork() has none of the runs or threads that the parent may be waiting for.
+    const bool owner = creator_process == getpid();
+    {
+      std::unique_lock lock(mutex);
+      released = true;
+      if (owner) idle.wait(lock, [&] { return active_runs == 0; });
+    }
+    queue.reset();
+    threads.reset();
+    replicas.reset();
+    model.reset();
+  }
+};
+
+InferEngine::InferEngine(const EngineOptions& options) {
+  check_options(options);
+  backend::find_target(options.target);
+  if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
+  impl_ = std::make_unique<Impl>(onnx::open_model(options.ckpt, options.limits), options);
+}
+
+InferEngine InferEngine::from_memory(std::span<const std::byte> model, const EngineOptions& options,
+                                     const std::string& folder) {
+  check_options(options);
+  onnx::ModelSource source;
+  // Constants may stay views into the model's bytes, which belong to the caller only during this call.
+  auto copy = std::make_shared<std::vector<std::byte>>(model.begin(), model.end());
+  source.bytes = {*copy, copy};
+  if (!folder.empty()) source.folder = folder;
+  return InferEngine(std::make_unique<Impl>(source, options));
+}
+
+InferEngine::InferEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+InferEngine::InferEngine(InferEngine&&) noexcept = default;
+InferEngine& InferEngine::operator=(InferEngine&& other) noexcept {
+  if (this != &other) {
+    if (impl_) impl_->release();
+    impl_ = std::move(other.impl_);
+  }
+  return *this;
+}
+InferEngine::~InferEngine() {
+  if (impl_) impl_->release();
+}
+
+const std::vector<TensorInfo>& InferEngine::inputs() const { return impl_->inputs; }
+const std::vector<TensorInfo>& InferEngine::outputs() const { return impl_->outputs; }
+
+void InferEngine::run_into(std::span<const Tensor> inputs, std::span<Tensor> outputs,
+                           const CancelToken* cancel) const {
+  const Impl::ActiveRun active(*impl_);
+  impl_->run(inputs, outputs, cancel);
+}
+
+std::vector<Tensor> InferEngine::run(std::span<const Tensor> inputs, const CancelToken* cancel) const {
+  std::vector<Tensor> results(impl_->outputs.size());
+  run_into(inputs, results, cancel);
+  return results;
+}
+
+std::vector<Tensor> InferEngine::run(std::initializer_list<Tensor> inputs) const {
+  return run(std::span<const Tensor>(inputs.begin(), inputs.size()));
+}
+
+std::vector<Tensor> InferEngine::run(const std::map<std::string, Tensor>& inputs,
+                                     const CancelToken* cancel) const {
+  std::vector<Tensor> ordered;
+  for (const TensorInfo& info : impl_->inputs) {
+    const auto found = inputs.find(info.name);
+    if (found == inputs.end())
+      fail(ErrorCode::not_found, "input '{}' ({}) was not given", info.name, describe(info));
+    ordered.push_back(found->second);
+  }
+  for (const auto& [name, tensor] : inputs)
+    if (std::ranges::find(impl_->inputs, name, &TensorInfo::name) == impl_->inputs.end())
+      fail(ErrorCode::not_found, "'{}' is no input of the model", name);
+  return run(std::span<const Tensor>(ordered), cancel);
+}
+
+void InferEngine::run_async(std::vector<Tensor> inputs, std::vector<Tensor> outputs, CancelToken cancel,
+                            std::function<void(std::vector<Tensor>, std::exception_ptr)> done) const {
+  auto active = std::make_shared<Impl::ActiveRun>(*impl_);
+  outputs.resize(impl_->outputs.size());
+  impl_->queue->push([impl = impl_.get(), active = std::move(active), inputs = std::move(inputs),
+                      outputs = std::move(outputs), cancel = std::move(cancel),
+                      done = std::move(done)]() mutable {
+    std::exception_ptr error;
+    try {
+      impl->run(inputs, outputs, &cancel);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    done(error ? std::vector<Tensor>{} : std::move(outputs), error);
+  });
+}
+
+std::future<std::vector<Tensor>> InferEngine::run_async(std::vector<Tensor> inputs,
+                                                        CancelToken cancel) const {
+  auto promise = std::make_shared<std::promise<std::vector<Tensor>>>();
+  auto future = promise->get_future();
+  run_async(std::move(inputs), {}, std::move(cancel),
+            [promise](std::vector<Tensor> outputs, std::exception_ptr error) {
+              if (error)
+                promise->set_exception(error);
+              else
+                promise->set_value(std::move(outputs));
+            });
+  return future;
+}
+
+double InferEngine::run_time() const noexcept { return impl_->last_run_seconds.load(); }
+
+std::vector<std::optional<Dims>> InferEngine::output_dims(std::span<const Dims> input_dims) const {
+  const Impl::ActiveRun active(*impl_);
+  if (input_dims.size() != impl_->inputs.size())
+    fail(ErrorCode::invalid_argument, "the model takes {} inputs, dims of {} were given",
+         impl_->inputs.size(), input_dims.size());
+  std::vector<Dims> ordered(input_dims.size());
+  for (size_t i = 0; i < input_dims.size(); ++i) ordered[impl_->order[i]] = input_dims[i];
+  // A model made for one batch runs others in parts, so its outputs scale with the batch given.
+  const backend::BatchInfo& batch = impl_->model->batch();
+  int64_t given_batch = 0;
+  for (size_t i = 0; i < ordered.size() && batch.proven && batch.fixed > 0; ++i) {
+    const int axis = batch.input_axes[i];
+    if (axis < 0 || static_cast<size_t>(axis) >= ordered[i].size()) continue;
+    given_batch = std::exchange(ordered[i][static_cast<size_t>(axis)], batch.fixed);
+  }
+  auto dims = impl_->model->output_dims(ordered);
+  for (size_t i = 0; i < dims.size() && given_batch > 0; ++i)
+    if (dims[i] && batch.output_axes[i] >= 0)
+      (*dims[i])[static_cast<size_t>(batch.output_axes[i])] = given_batch;
+  return dims;
+}
+
+BatchReport InferEngine::batch_report() const {
+  const Impl::ActiveRun active(*impl_);
+  const backend::BatchInfo& batch = impl_->model->batch();
+  return {batch.proven, batch.fixed, batch.blocking_node, batch.reason};
+}
+
+MemoryReport InferEngine::memory_report(std::span<const Dims> input_dims) const {
+  const Impl::ActiveRun active(*impl_);
+  std::vector<Dims> ordered(impl_->inputs.size());
+  if (!input_dims.empty() && input_dims.size() != ordered.size())
+    fail(ErrorCode::invalid_argument, "the model takes {} inputs, dims of {} were given", ordered.size(),
+         input_dims.size());
+  for (size_t i = 0; i < ordered.size(); ++i) {
+    Dims dims = input_dims.empty() ? impl_->inputs[i].dims : input_dims[i];
+    for (int64_t& dim : dims)
+      if (dim < 0) dim = 1;
+    ordered[impl_->order[i]] = std::move(dims);
+  }
+  MemoryReport report = impl_->model->memory(ordered);
+  report.spas = impl_->spas;
+  report.total_bytes = report.weight_bytes + report.arena_bytes_per_spa * static_cast<uint64_t>(impl_->spas);
+  return report;
+}
+
+std::string InferEngine::graph_text() const {
+  const Impl::ActiveRun active(*impl_);
+  return impl_->model->graph_text();
+}
+
+int InferEngine::spas() const noexcept { return impl_->spas; }
+int InferEngine::threads_per_spa() const noexcept { return impl_->options.threads_per_spa; }
+const std::string& InferEngine::target() const noexcept { return impl_->options.target; }
+DType InferEngine::compute_dtype() const noexcept {
+  return impl_->model ? impl_->model->compute_dtype() : DType::undefined;
+}
+
+void InferEngine::release() { impl_->release(); }
+
+std::string describe(const TensorInfo& info) {
+  if (!info.has_rank) return fmt::format("{}[...]", dtype_name(info.dtype));
+  std::vector<std::string> dims;
+  for (size_t i = 0; i < info.dims.size(); ++i)
+    dims.push_back(info.dims[i] >= 0 ? std::to_string(info.dims[i]) : info.dim_names[i]);
+  return fmt::format("{}[{}]", dtype_name(info.dtype), fmt::join(dims, ", "));
+}
+
+std::vector<std::string> available_targets() {
+  std::vector<std::string> names;
+  for (const backend::Target& target : backend::targets()) names.emplace_back(target.name);
+  return names;
+}
+
+const char* version() noexcept { return SPINEL_VERSION; }
+
+}  // namespace spinel

@@ -1,0 +1,73 @@
+// What a target is: model source -> compiled model -> replicas.
+#pragma once
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <spinel/engine.hpp>
+
+#include "graph/interpret.hpp"
+#include "onnx/import.hpp"
+
+namespace spinel::backend {
+
+struct CompileOptions {
+  DType dtype = DType::undefined;
+  bool keep_io_types = false;
+  /// By input name: dims that replace dynamic ones; an entry that is not positive leaves the dim as it is.
+  std::map<std::string, Dims> input_size;
+  Limits limits;
+  LogCallback log;
+};
+
+/// How the batch runs through a model.
+struct BatchInfo {
+  bool proven = false;
+  int64_t fixed = 0;             ///< The only batch that the model runs; 0: any.
+  std::vector<int> input_axes;   ///< One an input; -1: not batched.
+  std::vector<int> output_axes;  ///< One an output; -1: the same for every part.
+  std::string blocking_node;
+  std::string reason;
+};
+
+/// One SPA's copy of what a run changes. Used by one thread at a time.
+class Replica {
+ public:
+  virtual ~Replica() = default;
+  /// Runs one part. Inputs fit the model. Defined outputs are buffers of the right dtype and dims to fill;
+  /// the others receive owned values. Throws Error.
+  virtual void run(std::span<const graph::RuntimeValue> inputs, std::span<graph::RuntimeValue> outputs,
+                   const graph::RunServices& services) = 0;
+};
+
+/// A compiled model. Immutable and thread-safe.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const std::vector<TensorInfo>& inputs() const = 0;
+  virtual const std::vector<TensorInfo>& outputs() const = 0;
+  virtual const BatchInfo& batch() const = 0;
+  virtual std::unique_ptr<Replica> make_replica() const = 0;
+  /// Dims of the outputs for these input dims; empty where only running tells. Throws Error if the inputs do
+  /// not fit.
+  virtual std::vector<std::optional<Dims>> output_dims(std::span<const Dims> input_dims) const = 0;
+  /// weight_bytes, arena_bytes_per_spa and unplanned for one part of these input dims.
+  virtual MemoryReport memory(std::span<const Dims> input_dims) const = 0;
+  virtual std::string graph_text() const = 0;
+  virtual DType compute_dtype() const = 0;
+};
+
+/// One kind of executor.
+struct Target {
+  const char* name;
+  std::unique_ptr<Model> (*compile)(const onnx::ModelSource& source, const CompileOptions& options);
+};
+
+/// Every target of this build, the default first.
+std::span<const Target> targets();
+/// Throws Error(not_found) that lists those that are there.
+const Target& find_target(const std::string& name);
+
+}  // namespace spinel::backend

@@ -1,0 +1,12 @@
+// The target `cpu`: Spinel's own engine.
+#pragma once
+#include <memory>
+
+#include "backend/backend.hpp"
+
+namespace spinel::backend {
+
+/// Imports, infers, runs the passes and plans. Throws Error.
+std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const CompileOptions& options);
+
+}  // namespace spinel::backend

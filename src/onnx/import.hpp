@@ -1,0 +1,33 @@
+// From an ONNX file to a graph.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <spinel/limits.hpp>
+#include <spinel/log.hpp>
+
+#include "base/file.hpp"
+#include "graph/graph.hpp"
+
+namespace spinel::onnx {
+
+/// A model's bytes, and where its external data may lie.
+struct ModelSource {
+  Bytes bytes;                                  ///< Constants point into them; the owner is kept alive.
+  std::optional<std::filesystem::path> folder;  ///< None: external data is refused.
+};
+
+/// Reads the file at `path`. Throws Error.
+ModelSource open_model(const std::filesystem::path& path, const Limits& limits);
+
+/// Builds the graph: initializers and Constant nodes become constants, functions are expanded, attributes
+/// normalised, nodes sorted. Types and shapes are not inferred yet, except those that the inputs declare. A
+/// dynamic dim without a name gets the symbol "<input>.<axis>".
+///
+/// Throws Error: bad_model naming the node, or unsupported listing every operator that is not there with its
+/// nodes.
+graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log);
+
+}  // namespace spinel::onnx

@@ -1,0 +1,103 @@
+#include "onnx/import_attributes.hpp"
+
+#include "base/text.hpp"
+
+namespace spinel::onnx {
+namespace {
+
+AttributeType effective_type(const Attribute& a) {
+  if (a.type != AttributeType::undefined) return a.type;
+  if (a.f) return AttributeType::float_value;
+  if (a.i) return AttributeType::int_value;
+  if (a.s) return AttributeType::string;
+  if (a.t) return AttributeType::tensor;
+  if (a.g) return AttributeType::graph;
+  if (!a.floats.empty()) return AttributeType::floats;
+  if (!a.ints.empty()) return AttributeType::ints;
+  if (!a.strings.empty()) return AttributeType::strings;
+  return AttributeType::undefined;
+}
+
+}  // namespace
+
+ops::Attribute import_attribute(const Attribute& a, const TensorSource& source) {
+  switch (effective_type(a)) {
+    case AttributeType::float_value:
+      return a.f.value_or(0.0f);
+    case AttributeType::int_value:
+      return a.i.value_or(0);
+    case AttributeType::string:
+      return std::string(a.s.value_or(std::string_view{}));
+    case AttributeType::tensor:
+      if (!a.t) fail(ErrorCode::bad_model, "attribute '{}' is declared a tensor but holds none", a.name);
+      return to_tensor(*a.t, source);
+    case AttributeType::sparse_tensor:
+      if (!a.sparse_tensor)
+        fail(ErrorCode::bad_model, "attribute '{}' is declared a sparse tensor but holds none", a.name);
+      return to_dense_tensor(*a.sparse_tensor, source);
+    case AttributeType::floats:
+      return a.floats;
+    case AttributeType::ints:
+      return a.ints;
+    case AttributeType::strings:
+      return std::vector<std::string>(a.strings.begin(), a.strings.end());
+    case AttributeType::tensors: {
+      std::vector<spinel::Tensor> tensors;
+      for (const Tensor& each : a.tensors) tensors.push_back(to_tensor(each, source));
+      return tensors;
+    }
+    case AttributeType::type_proto:
+      if (!a.tp) fail(ErrorCode::bad_model, "attribute '{}' is declared a type but holds none", a.name);
+      return import_type(*a.tp, a.name);
+    case AttributeType::graph:
+    case AttributeType::graphs:
+      return ops::GraphAttribute{};
+    case AttributeType::sparse_tensors:
+    case AttributeType::type_protos:
+      fail(ErrorCode::unsupported, "attribute '{}' is a list of sparse tensors or types", a.name);
+    case AttributeType::undefined:
+      break;
+  }
+  // Protobuf does not write empty lists: a file that declares no type and fills no field means one.
+  return std::vector<int64_t>{};
+}
+
+graph::ValueType import_type(const Type& type, std::string_view name) {
+  switch (type.kind) {
+    case Type::Kind::tensor: {
+      if (!is_known_dtype(type.elem_type))
+        fail(ErrorCode::bad_model, "'{}' has the element type {}, which ONNX does not define", name,
+             type.elem_type);
+      const auto dtype = static_cast<DType>(type.elem_type);
+      if (!type.shape) return graph::ValueType::tensor(dtype);
+      graph::Shape shape;
+      for (const Dim& dim : *type.shape) {
+        const bool fixed = dim.kind == Dim::Kind::value && dim.value >= 0;
+        const bool named = dim.kind == Dim::Kind::param && !dim.param.empty();
+        if (fixed)
+          shape.emplace_back(dim.value);
+        else if (named)
+          shape.push_back(graph::Dim::symbol(std::string(dim.param)));
+        else
+          shape.push_back(graph::Dim::symbol(fmt::format("{}.{}", name, shape.size())));
+      }
+      return graph::ValueType::tensor(dtype, std::move(shape));
+    }
+    case Type::Kind::sequence:
+    case Type::Kind::optional: {
+      if (!type.element) fail(ErrorCode::bad_model, "'{}' is a sequence or optional of nothing", name);
+      auto element = import_type(*type.element, name);
+      return type.kind == Type::Kind::sequence ? graph::ValueType::sequence(std::move(element))
+                                               : graph::ValueType::optional_of(std::move(element));
+    }
+    case Type::Kind::none:
+      fail(ErrorCode::bad_model, "'{}' has no type", name);
+    case Type::Kind::map:
+    case Type::Kind::sparse_tensor:
+    case Type::Kind::opaque:
+      fail(ErrorCode::unsupported, "'{}' is a map, sparse tensor or opaque value", name);
+  }
+  fail(ErrorCode::bad_model, "'{}' has an unknown kind of type", name);
+}
+
+}  // namespace spinel::onnx
