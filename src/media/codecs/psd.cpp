@@ -32,8 +32,9 @@ void check_packed_row(const Fields& file, EncodedBytes row, uint64_t width) {
   if (values != width) file.fail_damaged("a compressed row has the wrong length");
 }
 
-Merged read_merged(const Fields& file, uint64_t at, uint64_t width, uint64_t height, unsigned wanted,
-                   unsigned stored) {
+/// Reads every stored channel, so that a file cut off within those that are not used counts as truncated,
+/// too.
+Merged read_merged(const Fields& file, uint64_t at, uint64_t width, uint64_t height, unsigned stored) {
   Merged merged;
   const unsigned compression = file.u16be(at);
   if (compression > 1) file.fail_variant("ZIP or unknown compression of the merged image");
@@ -41,7 +42,7 @@ Merged read_merged(const Fields& file, uint64_t at, uint64_t width, uint64_t hei
   at += 2;
   uint64_t table_at = at;
   if (merged.packed) at += uint64_t{stored} * height * 2;
-  for (unsigned c = 0; c < wanted; ++c) {
+  for (unsigned c = 0; c < stored; ++c) {
     Channel channel;
     uint64_t length = width * height;
     if (merged.packed) {
@@ -108,7 +109,7 @@ Image decode_psd(EncodedBytes bytes, std::string_view name, const Limits& limits
     for (size_t i = 0; i < 256; ++i)
       palette.set(i, file.u8(at + 4 + i), file.u8(at + 260 + i), file.u8(at + 516 + i));
   for (int section = 0; section < 3; ++section) at += 4 + uint64_t{file.u32be(at)};
-  const Merged merged = read_merged(file, at, width, height, wanted, stored);
+  const Merged merged = read_merged(file, at, width, height, stored);
 
   if (mode == Mode::rgb) return decode_channels(file, merged, {0, 1, 2}, width, height);
   if (mode == Mode::cmyk) {

@@ -64,12 +64,13 @@ Image decode_tga(EncodedBytes bytes, std::string_view name, const Limits& limits
   const unsigned depth = file.u8(16);
   const unsigned descriptor = file.u8(17);
   check_image_size(width, height, name, limits);
+  // Pillow applies a palette to gray pixels, too, where the file has one.
+  const bool mapped = kind == Kind::indexed || (kind == Kind::gray && depth == 8 && has_map);
   const bool known = (kind == Kind::indexed && depth == 8) ||
                      (kind == Kind::gray && (depth == 8 || depth == 16)) ||
                      (kind == Kind::color && (depth == 16 || depth == 24 || depth == 32));
   if (!known) file.fail_variant("its image type and pixel depth");
-  if (kind == Kind::indexed &&
-      (!has_map || map_length == 0 || (map_bits != 16 && map_bits != 24 && map_bits != 32)))
+  if (mapped && (!has_map || map_length == 0 || (map_bits != 16 && map_bits != 24 && map_bits != 32)))
     file.fail_variant("a palette whose entries are not of 16, 24 or 32 bits");
 
   const uint64_t map_at = header_bytes + file.u8(0);
@@ -81,17 +82,17 @@ Image decode_tga(EncodedBytes bytes, std::string_view name, const Limits& limits
 
   PlainFile plain;
   plain.u8(0);
-  plain.u8(kind == Kind::indexed);
-  plain.u8(type);
+  plain.u8(mapped);
+  plain.u8(mapped ? Kind::indexed | (type & 8u) : type);
   plain.u16le(0);
-  plain.u16le(kind == Kind::indexed ? 256 : 0);
-  plain.u8(kind == Kind::indexed ? 24 : 0);
+  plain.u16le(mapped ? 256 : 0);
+  plain.u8(mapped ? 24 : 0);
   plain.u32le(0);
   plain.u16le(width);
   plain.u16le(height);
   plain.u8(depth);
   plain.u8(descriptor & Descriptor::top_down);
-  if (kind == Kind::indexed) {
+  if (mapped) {
     const Palette palette = read_palette(file, map_at, map_start, map_length, map_bits);
     for (size_t i = 0; i < 256; ++i) {
       plain.u8(palette[i][2]);
