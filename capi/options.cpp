@@ -82,7 +82,7 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
     misuse("options->dtype is {}, which is no spinel_dtype", from.dtype);
   out.dtype = static_cast<DType>(from.dtype);
   out.keep_io_types = require_flag(from.keep_io_types, "options->keep_io_types");
-  out.pad_inputs = !require_flag(from.no_padding, "options->no_padding");
+  out.pad_inputs = require_flag(from.pad_inputs, "options->pad_inputs");
   out.split = read_split(from.split);
   out.spas = from.spas;
   if (from.threads_per_spa != 0) out.threads_per_spa = from.threads_per_spa;

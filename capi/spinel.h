@@ -229,24 +229,28 @@ typedef struct spinel_pad_value {
   double value;
 } spinel_pad_value;
 
-/* How to load a model. The defaults suit every model; NULL and 0 mean "the default" where not said otherwise.
- */
+/* How to load a model. All zeros, but for struct_size, are the defaults and suit every model. */
 typedef struct spinel_engine_options {
   size_t struct_size;
-  const char* target;             /* What executes; NULL: "cpu". See spinel_available_targets(). */
-  const char* const* input_names; /* The caller's order of the inputs, naming every one; NULL: the model's. */
+  /* What executes: see spinel_available_targets(). NULL: the first of them. */
+  const char* target;
+  /* The caller's order of the inputs, naming every one. NULL: the model's. */
+  const char* const* input_names;
   size_t input_name_count;
-  const spinel_shape*
-      input_sizes; /* One shape an input, in the order above, batch included (the first number,
-                      a SPA's part; 0 or -1: any). Fixes the model's dynamic dims: data that
-                      falls short is padded. NULL: dynamic dims are bound at each run. */
+  /* One shape an input, in the order above. Fixes the model's dynamic dims except for the batch, whose number
+   * (a SPA's part) may be 0 or -1: any. NULL: dynamic dims are bound at each run. */
+  const spinel_shape* input_sizes;
   size_t input_size_count;
-  const spinel_pad_value* pad_values; /* By input; an input that is not named is padded with 0. */
+  /* Inputs whose data may fall short of a fixed dim (never the batch), and what fills it up. */
+  const spinel_pad_value* pad_values;
   size_t pad_value_count;
-  int64_t batch_size;       /* Samples of one run over all SPAs; sizes the SPAs' parts. 0: not said. */
-  int32_t dtype;            /* Precision: SPINEL_FLOAT32, SPINEL_FLOAT16; 0: the model's own. */
+  /* Samples of one run over all SPAs; sizes a SPA's part where input_sizes is given. 0: not said. */
+  int64_t batch_size;
+  /* Compute precision, and type of float inputs and outputs: SPINEL_FLOAT32 or SPINEL_FLOAT16. 0: the
+   * model's. */
+  int32_t dtype;
   int32_t keep_io_types;    /* 1: dtype leaves the types of inputs and outputs as the file has them. */
-  int32_t no_padding;       /* 1: an input that falls short of a fixed dim is an error. */
+  int32_t pad_inputs;       /* 1: inputs that pad_values does not name are filled up, too, with 0. */
   int32_t split;            /* spinel_split */
   int32_t spas;             /* Number of SPAs; 0: one for each threads_per_spa cores the process may use. */
   int32_t threads_per_spa;  /* 0: 1. */
