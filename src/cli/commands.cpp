@@ -1,0 +1,22 @@
+#include "cli/command.hpp"
+
+namespace spinel::cli {
+
+Action set_up_info(CLI::App& app);
+Action set_up_run(CLI::App& app);
+Action set_up_preprocess(CLI::App& app);
+Action set_up_classify(CLI::App& app);
+Action set_up_version(CLI::App& app);
+
+std::span<const Command> commands() {
+  static constexpr Command all[] = {
+      {"info", "Inputs, outputs, batch analysis, memory and operators of a model", set_up_info},
+      {"run", "Run a model on .npy files", set_up_run},
+      {"preprocess", "Turn images into .npy files as a classifier takes them", set_up_preprocess},
+      {"classify", "Name what images show", set_up_classify},
+      {"version", "Version and targets of this build", set_up_version},
+  };
+  return all;
+}
+
+}  // namespace spinel::cli

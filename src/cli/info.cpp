@@ -1,0 +1,133 @@
+// spinel info MODEL
+#include <map>
+#include <memory>
+
+#include <spinel/engine.hpp>
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+#include "cli/arguments.hpp"
+#include "cli/command.hpp"
+#include "cli/output.hpp"
+#include "onnx/model.hpp"
+
+namespace spinel::cli {
+namespace {
+
+struct InfoCommand {
+  std::string model;
+  EngineFlags engine;
+  bool json = false;
+  bool graph = false;
+
+  int run() const;
+};
+
+std::string bytes_text(uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
+  if (bytes < (1u << 20)) return fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+using OperatorCounts = std::map<std::string, int64_t>;
+
+void count_operators(const std::vector<onnx::Node>& nodes, OperatorCounts& counts) {
+  for (const onnx::Node& node : nodes) {
+    const bool standard = node.domain.empty() || node.domain == "ai.onnx";
+    ++counts[standard ? std::string(node.op_type) : fmt::format("{}::{}", node.domain, node.op_type)];
+    for (const onnx::Attribute& attribute : node.attributes) {
+      if (attribute.g) count_operators(attribute.g->nodes, counts);
+      for (const onnx::Graph& graph : attribute.graphs) count_operators(graph.nodes, counts);
+    }
+  }
+}
+
+/// The nodes of the file as it is, those of subgraphs and functions included.
+OperatorCounts operators_of(const std::string& path) {
+  const Bytes bytes = read_file(path, "model");
+  const onnx::Model model = onnx::parse_model(bytes.data, {});
+  OperatorCounts counts;
+  count_operators(model.graph.nodes, counts);
+  for (const onnx::Function& function : model.functions) count_operators(function.nodes, counts);
+  return counts;
+}
+
+Json info_json(const std::string& model, const InferEngine& engine) {
+  Json inputs = Json::array();
+  for (const TensorInfo& info : engine.inputs()) inputs.push_back(to_json(info));
+  Json outputs = Json::array();
+  for (const TensorInfo& info : engine.outputs()) outputs.push_back(to_json(info));
+  const BatchReport batch = engine.batch_report();
+  const MemoryReport memory = engine.memory_report();
+  return {{"model", model},
+          {"target", engine.target()},
+          {"compute_dtype", dtype_name(engine.compute_dtype())},
+          {"spas", engine.spas()},
+          {"threads_per_spa", engine.threads_per_spa()},
+          {"inputs", inputs},
+          {"outputs", outputs},
+          {"batch",
+           {{"splittable", batch.splittable},
+            {"fixed_batch", batch.fixed_batch},
+            {"blocking_node", batch.blocking_node},
+            {"reason", batch.reason}}},
+          {"memory",
+           {{"weight_bytes", memory.weight_bytes},
+            {"arena_bytes_per_spa", memory.arena_bytes_per_spa},
+            {"total_bytes", memory.total_bytes},
+            {"unplanned", memory.unplanned}}},
+          {"operators", operators_of(model)}};
+}
+
+void print_info(const std::string& model, const InferEngine& engine) {
+  fmt::print("model    {}\n", model);
+  fmt::print("target   {}, computes in {}, {} SPA{} with {} thread{} each\n", engine.target(),
+             dtype_name(engine.compute_dtype()), engine.spas(), engine.spas() == 1 ? "" : "s",
+             engine.threads_per_spa(), engine.threads_per_spa() == 1 ? "" : "s");
+  for (const TensorInfo& info : engine.inputs()) fmt::print("input    {}: {}\n", info.name, describe(info));
+  for (const TensorInfo& info : engine.outputs()) fmt::print("output   {}: {}\n", info.name, describe(info));
+
+  const BatchReport batch = engine.batch_report();
+  if (batch.splittable)
+    fmt::print("batch    split over the SPAs{}\n",
+               batch.fixed_batch > 0 ? fmt::format(", in parts of {}", batch.fixed_batch) : "");
+  else
+    fmt::print("batch    not split: {}{}\n", batch.reason,
+               batch.blocking_node.empty() ? "" : fmt::format(" (node '{}')", batch.blocking_node));
+
+  const MemoryReport memory = engine.memory_report();
+  fmt::print("memory   {}: weights {}, activations {} for each SPA\n", bytes_text(memory.total_bytes),
+             bytes_text(memory.weight_bytes), bytes_text(memory.arena_bytes_per_spa));
+  if (!memory.unplanned.empty())
+    fmt::print("         of a size that only running tells: {}\n", fmt::join(memory.unplanned, ", "));
+  std::string operators;
+  for (const auto& [name, count] : operators_of(model))
+    operators += fmt::format("{}{} x{}", operators.empty() ? "" : ", ", name, count);
+  fmt::print("nodes    {}\n", operators.empty() ? "none" : operators);
+}
+
+int InfoCommand::run() const {
+  const InferEngine loaded(engine.options(model));
+  if (json) {
+    Json document = info_json(model, loaded);
+    if (graph) document["graph"] = loaded.graph_text();
+    print_json(document);
+    return exit_ok;
+  }
+  print_info(model, loaded);
+  if (graph) fmt::print("{}", loaded.graph_text());
+  return exit_ok;
+}
+
+}  // namespace
+
+Action set_up_info(CLI::App& app) {
+  auto command = std::make_shared<InfoCommand>();
+  app.add_option("model", command->model, "ONNX file")->required();
+  command->engine.add_to(app);
+  app.add_flag("--graph", command->graph, "Print the compiled graph too");
+  app.add_flag("--json", command->json, "Machine-readable");
+  return [command] { return command->run(); };
+}
+
+}  // namespace spinel::cli
