@@ -13,6 +13,7 @@ import common
 from common import UserError
 
 try:
+    import numpy  # noqa: F401 (used by common.read_idx)
     from PIL import Image
 except ImportError as error:
     raise SystemExit(f"error: {error}; see requirements.txt")

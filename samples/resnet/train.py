@@ -6,15 +6,18 @@ short side to input_size * 256 / 224 (rounded down), centre crop, [0, 1], ImageN
 The test images are used once, after the training. Ctrl-C stops the training and keeps what it has reached.
 """
 
+import json
 import os
 import random
 import time
 
 import common
 from common import UserError
+import to_float16
 
 try:
     import numpy as np
+    import onnx
     import torch
     from PIL import Image
     from torch import nn
@@ -164,8 +167,9 @@ def train(args, gray, labels, save):
                     shown = time.time()
                     rate = step * args.batch_size / (shown - start)
                     left = (steps - step) * args.batch_size / rate
-                    print(f"epoch {epoch}/{args.epochs} batch {batch + 1}/{batches}: loss {loss_sum / (batch + 1):.4f}, "
-                          f"train top-1 {right / ((batch + 1) * args.batch_size):.4f} (augmented), "
+                    done = batch + 1
+                    print(f"epoch {epoch}/{args.epochs} batch {done}/{batches}: loss {loss_sum / done:.4f}, "
+                          f"train top-1 {right / (done * args.batch_size):.4f} (augmented), "
                           f"{rate:.0f} images/s, {left / 60:.1f} min left", flush=True)
             save(average, epoch)
     except KeyboardInterrupt:
@@ -179,8 +183,6 @@ def train(args, gray, labels, save):
 
 def export(model, size, path):
     """Writes the model as ONNX with a dynamic batch; checks the file."""
-    import onnx
-
     example = torch.zeros(1, 3, size, size)
     torch.onnx.export(model.eval().to(memory_format=torch.contiguous_format), example, path, opset_version=17,
                       do_constant_folding=True, input_names=["input"], output_names=["output"],
@@ -217,13 +219,14 @@ def main():
 
     if args.export_only:
         try:
-            state = torch.load(args.checkpoint, map_location="cpu")["model"]
+            state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)["model"]
             model = ResNet()
             model.load_state_dict(state)
         except FileNotFoundError:
             raise
         except Exception as error:
-            raise UserError(f"{args.checkpoint}: not a checkpoint of this script ({error})") from None
+            reason = str(error).splitlines()[0].split("Re-running")[0]
+            raise UserError(f"{args.checkpoint}: not a checkpoint of this script ({reason})") from None
     else:
         images, labels = common.load_fashion(args.data, "train")
         if len(images) < args.batch_size:
@@ -232,16 +235,15 @@ def main():
               f"{sum(p.numel() for p in ResNet().parameters())} parameters", flush=True)
 
         def save(model, epoch):
-            torch.save({"model": model.state_dict(), "epoch": epoch, "args": vars(args)}, args.checkpoint + ".part")
-            os.replace(args.checkpoint + ".part", args.checkpoint)
+            part = args.checkpoint + ".part"
+            torch.save({"model": model.state_dict(), "epoch": epoch, "arguments": json.dumps(vars(args))}, part)
+            os.replace(part, args.checkpoint)
 
         model = train(args, resized(images, resize), torch.from_numpy(labels.astype(np.int64)), save)
 
     images, labels = common.load_fashion(args.data, "test")
     guesses = logits_of(model, resized(images, resize), args.input_size).argmax(1).numpy()
     print(f"test top-1 {(guesses == labels).mean():.4f} ({(guesses == labels).sum()} of {len(labels)} images)")
-
-    import to_float16
 
     full = os.path.join(args.out, "resnet_fashion.onnx")
     half = os.path.join(args.out, "resnet_fashion_fp16.onnx")
