@@ -33,7 +33,8 @@ std::vector<WindowAxis> make_transposed(const ConvTransposeAttrs& attrs, const D
     const int64_t unpadded = (axis.output - 1) * axis.stride + extra + axis.extent();
     const bool same = full.auto_pad == AutoPad::same_upper || full.auto_pad == AutoPad::same_lower;
     if (same || !attrs.output_shape.empty()) {
-      axis.input = attrs.output_shape.empty() ? axis.output * axis.stride : attrs.output_shape[i];
+      axis.input =
+          attrs.output_shape.empty() ? std::min(axis.output * axis.stride, unpadded) : attrs.output_shape[i];
       const int64_t total = std::max<int64_t>(unpadded - axis.input, 0);
       axis.pad_begin = full.auto_pad == AutoPad::same_upper ? total / 2 : total - total / 2;
       axis.pad_end = total - axis.pad_begin;
@@ -98,14 +99,19 @@ class ConvTransposeOp final : public Op {
     for (size_t i = 0; i < rank; ++i) {
       const Dim& in = (*x)[i + 2];
       const Dim stride(full.strides[i]);
+      const int64_t extra = attrs_.output_padding.empty() ? 0 : attrs_.output_padding[i];
+      const Dim extent = ((*w)[i + 2] - Dim(1)) * Dim(full.dilations[i]) + Dim(1);
       if (!attrs_.output_shape.empty()) {
         y.emplace_back(attrs_.output_shape[i]);
       } else if (full.auto_pad == AutoPad::same_upper || full.auto_pad == AutoPad::same_lower) {
-        y.push_back(in * stride);
+        // Where the kernel is smaller than the stride there is nothing to cut off, and the output is shorter.
+        const Dim missing = stride - extent - Dim(extra);
+        if (!missing.is_constant())
+          y.push_back(Dim::unknown());
+        else
+          y.push_back(in * stride - Dim(std::max<int64_t>(missing.constant(), 0)));
       } else {
         const int64_t pads = full.auto_pad == AutoPad::notset ? full.pads[i] + full.pads[rank + i] : 0;
-        const int64_t extra = attrs_.output_padding.empty() ? 0 : attrs_.output_padding[i];
-        const Dim extent = ((*w)[i + 2] - Dim(1)) * Dim(full.dilations[i]) + Dim(1);
         y.push_back((in - Dim(1)) * stride + extent + Dim(extra - pads));
       }
     }
