@@ -1,0 +1,21 @@
+// How ScatterElements and ScatterND combine an update with what is there.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "ops/op_args.hpp"
+
+namespace spinel::ops {
+
+enum class Reduction { none, add, mul, min, max };
+
+/// The attribute reduction. Throws Error(bad_model).
+Reduction read_reduction(const OpArgs& args);
+/// Throws Error(unsupported) if the reduction has no meaning for the type; undefined passes.
+void require_reducible(Reduction reduction, DType dtype);
+/// y[to] = reduce(y[to], updates[from]) for `count` elements; with `none` they are copied. Each step is
+/// rounded to the tensor's type.
+void scatter_range(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y, int64_t to,
+                   int64_t count);
+
+}  // namespace spinel::ops
