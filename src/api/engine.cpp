@@ -153,10 +153,9 @@ struct InferEngine::Impl {
     ActiveRun(const ActiveRun&) = delete;
     ActiveRun& operator=(const ActiveRun&) = delete;
     ~ActiveRun() {
-      {
-        const std::lock_guard lock(impl_.mutex);
-        --impl_.active_runs;
-      }
+      // Notified under the lock: once it is released, the engine may be gone.
+      const std::lock_guard lock(impl_.mutex);
+      --impl_.active_runs;
       impl_.idle.notify_all();
     }
 

@@ -126,7 +126,7 @@ class NodeImporter {
     }
     import_nodes(wire.nodes, scope);
     for (const ValueInfo& info : wire.outputs) {
-      const ValueId id = scope.find(info.name);
+      const ValueId id = scope.find(info.name).value_or(no_value);
       if (id == no_value)
         fail(ErrorCode::bad_model, "graph '{}': output '{}' is computed by no node", wire.name, info.name);
       out.outputs.push_back(id);
@@ -208,7 +208,8 @@ class NodeImporter {
   }
 
   void import_constant(const ops::OpArgs& args, const std::vector<ValueId>& outputs, Scope& scope) const {
-    const auto value = ops::constant_value(args);
+    auto value = ops::constant_value(args);
+    if (!value) value = args.get_tensor("sparse_value");
     if (!value || outputs.size() != 1 || outputs[0] == no_value)
       fail(ErrorCode::bad_model, "a Constant needs one value attribute and one output");
     graph::Value& constant = scope.graph.value(outputs[0]);
@@ -328,6 +329,7 @@ graph::Graph import_model(const ModelSource& source, const Limits& limits, const
   tensors.owner = source.bytes.owner;
   tensors.folder = source.folder;
   tensors.limits = limits;
+  tensors.model_bytes = source.bytes.data.size();
   Context context{model, tensors, limits, {}, 0};
   graph::Graph out;
   NodeImporter(context, opsets, nullptr, "", 0).import_graph(model.graph, out, nullptr);
