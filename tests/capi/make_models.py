@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""Writes the small ONNX models of the C ABI's tests into the folder given."""
+import pathlib
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+
+
+def value(name, dtype, dims):
+    return helper.make_tensor_value_info(name, dtype, dims)
+
+
+def save(name, nodes, inputs, outputs, initializers=()):
+    graph = helper.make_graph(list(nodes), name, inputs, outputs, list(initializers))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)])
+    model.ir_version = 8
+    (folder / f'{name}.onnx').write_bytes(model.SerializeToString())
+    return model
+
+
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+
+# sum = x + y and product = x * y of [batch, 3].
+save('two', [helper.make_node('Add', ['x', 'y'], ['sum'], name='add'),
+             helper.make_node('Mul', ['x', 'y'], ['product'], name='mul')],
+     [value('x', FLOAT, ['batch', 3]), value('y', FLOAT, ['batch', 3])],
+     [value('sum', FLOAT, ['batch', 3]), value('product', FLOAT, ['batch', 3])])
+
+# The mean of each channel of an 8 x 8 image: [N, 3].
+save('image', [helper.make_node('GlobalAveragePool', ['image'], ['pooled'], name='pool'),
+               helper.make_node('Flatten', ['pooled'], ['scores'], name='flatten')],
+     [value('image', FLOAT, ['N', 3, 8, 8])], [value('scores', FLOAT, ['N', 3])])
+
+# A run that fails in a node: [count] to the dims of the second input.
+save('reshape', [helper.make_node('Reshape', ['data', 'shape'], ['out'], name='the_reshape')],
+     [value('data', FLOAT, ['count']), value('shape', INT64, [2])], [value('out', FLOAT, ['a', 'b'])])
+
+save('strings', [helper.make_node('Identity', ['in'], ['out'], name='copy')],
+     [value('in', STRING, ['n'])], [value('out', STRING, ['n'])])
+
+# Minutes of work in many short nodes, to be cancelled.
+size, last = 384, 400
+save('slow', [helper.make_node('MatMul', [f'v{i}', 'w'], [f'v{i + 1}'], name=f'matmul_{i}') for i in range(last)],
+     [value('v0', FLOAT, ['n', size])], [value(f'v{last}', FLOAT, ['n', size])],
+     [numpy_helper.from_array(np.eye(size, dtype=np.float32), 'w')])
+
+# One float of weights in a file beside the model.
+weight = numpy_helper.from_array(np.array([2.5], dtype=np.float32), 'w')
+model = save('external', [helper.make_node('Mul', ['x', 'w'], ['y'], name='scale')],
+             [value('x', FLOAT, [1])], [value('y', FLOAT, [1])], [weight])
+stored = model.graph.initializer[0]
+(folder / 'external.bin').write_bytes(stored.raw_data)
+stored.ClearField('raw_data')
+stored.data_location = TensorProto.EXTERNAL
+entry = stored.external_data.add()
+entry.key, entry.value = 'location', 'external.bin'
+(folder / 'external.onnx').write_bytes(model.SerializeToString())
+
+save('unknown', [helper.make_node('NoSuchOperator', ['x'], ['y'], name='first_unknown'),
+                 helper.make_node('NorThisOne', ['y'], ['z'], name='second_unknown')],
+     [value('x', FLOAT, [1])], [value('z', FLOAT, [1])])
