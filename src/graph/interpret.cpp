@@ -40,6 +40,9 @@ class NodeRun final : public RunContext {
   bool wants_output(size_t index) const override {
     return index < node_.outputs.size() && node_.outputs[index] != no_value;
   }
+  const ValueType* output_type(size_t index) const override {
+    return wants_output(index) ? &graph_.value(node_.outputs[index]).type : nullptr;
+  }
   Tensor& output(size_t index, DType dtype, Dims dims) override {
     RuntimeValue& slot = output_slot(index);
     if (buffers_ != nullptr && wants_output(index)) {

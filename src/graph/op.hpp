@@ -95,6 +95,8 @@ class RunContext {
   virtual const RuntimeValue& value(size_t index) const = 0;
   /// Whether anything reads this output.
   virtual bool wants_output(size_t index) const = 0;
+  /// The type that inference found for an output; nullptr where none is known.
+  virtual const ValueType* output_type(size_t /*index*/) const { return nullptr; }
   /// The output's buffer, uninitialised: planned memory, or allocated where the size is known only now.
   virtual Tensor& output(size_t index, DType dtype, Dims dims) = 0;
   /// Gives an output a value that exists already (an aliased tensor, a sequence, an empty optional).
