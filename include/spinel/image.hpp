@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <spinel/error.hpp>
 #include <spinel/limits.hpp>
 
 namespace spinel {

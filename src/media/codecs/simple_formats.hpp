@@ -13,8 +13,8 @@
 //   CMYK; raw or PackBits.
 //        Not: bitmap, Lab, 16 bits (Pillow reads no 16-bit ones either).
 //   PNM  P1 to P6 with any maxval up to 65535.
-// Two variants that Pillow 9.4 misreads are decoded right: PackBits PSD with more channels than it needs, and TGA with
-// a 32-bit palette.
+// Two variants that Pillow 9.4 misreads are decoded right: PackBits PSD with more channels than it needs, and
+// TGA with a 32-bit palette.
 #pragma once
 #include <array>
 #include <cstddef>
