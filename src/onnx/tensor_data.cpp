@@ -246,14 +246,17 @@ void store_uint64_data(const Plan& plan, spinel::Tensor& out) {
 
 spinel::Tensor from_typed(const Plan& plan) {
   const std::string_view wanted = field_of(plan.dtype);
+  size_t found = 0;
   for (const TypedField& field : typed_fields(plan.from)) {
-    if (field.name != wanted && field.count != 0)
+    if (field.name == wanted)
+      found = field.count;
+    else if (field.count != 0)
       fail(ErrorCode::bad_model, "{}: its values are in {}, but {} belongs in {}", plan.label(), field.name,
            dtype_name(plan.dtype), wanted);
-    if (field.name == wanted && field.count != values_of(plan))
-      fail(ErrorCode::bad_model, "{}: {} must hold {} values ({} bytes of tensor), but holds {}",
-           plan.label(), wanted, values_of(plan), plan.bytes, field.count);
   }
+  if (found != values_of(plan))
+    fail(ErrorCode::bad_model, "{}: {} must hold {} values ({} bytes of tensor), but holds {}", plan.label(),
+         wanted, values_of(plan), plan.bytes, found);
   spinel::Tensor out = spinel::Tensor::uninitialized(plan.dtype, plan.from.dims);
   if (wanted == "float_data") {
     copy_fixed(plan.from.float_data, static_cast<float*>(out.raw()));
