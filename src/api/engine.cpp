@@ -196,7 +196,13 @@ InferEngine::InferEngine(const EngineOptions& options) {
   check_options(options);
   backend::find_target(options.target);
   if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
-  impl_ = std::make_unique<Impl>(onnx::open_model(options.ckpt, options.limits), options);
+  const onnx::ModelSource source = onnx::open_model(options.ckpt, options.limits);
+  try {
+    impl_ = std::make_unique<Impl>(source, options);
+  } catch (const Error& error) {
+    // What is wrong inside the bytes does not know which file they are.
+    throw Error(error.code(), fmt::format("{}: {}", options.ckpt, error.what()), error.node());
+  }
 }
 
 InferEngine InferEngine::from_memory(std::span<const std::byte> model, const EngineOptions& options,
