@@ -43,6 +43,14 @@ std::vector<std::string> arguments_of(int argc, char** argv) {
   return arguments;
 }
 
+/// A flag that takes true or false, or stands alone for true.
+void add_switch(CLI::App& app, const std::string& name, bool& value, const std::string& description) {
+  app.add_option(name, value, description)
+      ->expected(0, 1)
+      ->option_text(value ? "[BOOL, without this flag true]" : "[BOOL, without this flag false]")
+      ->default_str("true");
+}
+
 void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--ckpt", flags.ckpt, "ONNX file")->required();
   app.add_option("--data_path", flags.data_path, "Image, or folder, to work on")->required();
@@ -58,10 +66,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--dtype", flags.dtype, "float16 or float32; by default the file's own type");
   app.add_option("--pass_path", flags.pass_path, "File that configures the graph passes");
   app.add_option("--topk", flags.topk, "Answers an image")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--skip_postprocess", flags.skip_postprocess, "Leave the network's scores as they are")
-      ->expected(0, 1)
-      ->default_str(flags.skip_postprocess ? "true" : "false");
-  app.add_option("--verbose", flags.verbose, "Say more")->expected(0, 1)->default_str("false");
+  add_switch(app, "--skip_postprocess", flags.skip_postprocess, "Leave the network's scores as they are");
+  add_switch(app, "--verbose", flags.verbose, "Say more");
   app.add_option("--labels", flags.labels, "Synset file; by default synset.txt beside the model");
   app.add_option("--spas", flags.spas, "Number of SPAs (default: MAX_ENGINE_NUMS, else one a core)")
       ->check(CLI::PositiveNumber);

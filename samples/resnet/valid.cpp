@@ -64,10 +64,7 @@ Evaluation evaluate(const resnet::Flags& flags, const resnet::Environment& envir
   const spinel::CancelToken& cancel = resnet::cancel_on_interrupt();
   Evaluation result{spinel::Accuracy(flags.topk), {}, {}, false};
   Timing& timing = result.timing;
-  size_t to_do = loader.sample_count();
-  if (environment.max_steps > 0)
-    to_do = std::min(to_do, static_cast<size_t>(environment.max_steps * flags.batch_size));
-  resnet::Progress progress(to_do);
+  resnet::Progress progress(loader.sample_count());
   for (int64_t step = 0; !cancel.cancelled(); ++step) {
     if (step == environment.warm_up_steps) timing.start = Clock::now();
     const std::optional<spinel::Batch> batch = loader.next();
