@@ -36,8 +36,10 @@ save('image', [helper.make_node('GlobalAveragePool', ['image'], ['pooled'], name
                helper.make_node('Flatten', ['pooled'], ['scores'], name='flatten')],
      [value('image', FLOAT, ['N', 3, 8, 8])], [value('scores', FLOAT, ['N', 3])])
 
-# A run that fails in a node: [count] to the dims of the second input.
-save('reshape', [helper.make_node('Reshape', ['data', 'shape'], ['out'], name='the_reshape')],
+# The data [count] in the dims of the second input: only running tells them, and a run may fail in a node.
+save('reshape', [helper.make_node('Reshape', ['data', 'shape'], ['reshaped'], name='the_reshape'),
+                 helper.make_node('Exp', ['reshaped'], ['power'], name='exp'),
+                 helper.make_node('Log', ['power'], ['out'], name='log')],
      [value('data', FLOAT, ['count']), value('shape', INT64, [2])], [value('out', FLOAT, ['a', 'b'])])
 
 save('strings', [helper.make_node('Identity', ['in'], ['out'], name='copy')],

@@ -249,7 +249,7 @@ TEST_CASE("images and rows that do not fit are refused, and the row is untouched
   CHECK(std::count(data.begin(), data.end(), -1.0f) == static_cast<std::ptrdiff_t>(row_values));
 }
 
-TEST_CASE("options that make no sense are refused") {
+TEST_CASE("preprocess options that make no sense are refused") {
   spinel_tensor row = empty_tensor();
   const auto fails = [&](const spinel_preprocess_options& options, const char* part) {
     check_fails(SPINEL_INVALID_ARGUMENT, part, [&](spinel_error** error) {
