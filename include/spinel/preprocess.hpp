@@ -35,8 +35,8 @@ struct PreprocessOptions {
   static PreprocessOptions for_input_size(int64_t height, int64_t width);
   /// These options with crop and resize of for_input_size.
   PreprocessOptions with_input_size(int64_t height, int64_t width) const;
-  /// "imagenet" or "efficientnet-lite" (mean 127/255, std 128/255, bicubic). Throws Error(invalid_argument)
-  /// that lists preset_names() for another name.
+  /// "imagenet" or "efficientnet-lite" (mean 127/255, std 128/255: (byte - 127) / 128). Throws
+  /// Error(invalid_argument) that lists preset_names() for another name.
   static PreprocessOptions preset(std::string_view name);
   /// Reads a JSON object; each key is optional and replaces the default: "preset" (a name, applied first),
   /// "resize", "crop" (a number or [height, width]), "interpolation", "mean" and "std" (three numbers each),

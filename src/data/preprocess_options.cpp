@@ -20,7 +20,6 @@ struct Preset {
 
 PreprocessOptions efficientnet_lite() {
   PreprocessOptions options;
-  options.interpolation = Interpolation::bicubic;
   options.mean.fill(static_cast<float>(127.0 / 255.0));
   options.std.fill(static_cast<float>(128.0 / 255.0));
   return options;

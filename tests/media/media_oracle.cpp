@@ -71,6 +71,10 @@ std::optional<std::string> check(const fs::path& folder, const std::string& text
   if (kind == "good") return check_good(folder, line);
   std::string image_name, decoded;
   line >> image_name >> decoded;
+  if (kind == "npy") {
+    write_npy(folder / decoded, read_npy(folder / image_name));
+    return std::nullopt;
+  }
   try {
     Image image = load_image(folder / image_name);
     if (kind == "bad") return "was decoded, though Pillow refuses it";

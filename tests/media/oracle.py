@@ -84,6 +84,28 @@ class Suite:
         self.lines.append(f"any {name}")
 
 
+def npy_arrays():
+    random = np.random.RandomState(9)
+    for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"):
+        for shape in ((), (5,), (2, 3), (4, 0, 2), (2, 3, 4, 5)):
+            array = (random.standard_normal(shape) * 50).astype(code)
+            for order in "CF":
+                for endian in "<>":
+                    yield np.asarray(array.astype(array.dtype.newbyteorder(endian)), order=order)
+
+
+def check_npy(folder, count):
+    """What the program wrote must be what numpy wrote, in native byte order."""
+    wrong = 0
+    for i in range(count):
+        before, after = np.load(folder / f"npy{i}.npy"), np.load(folder / f"npy{i}_back.npy")
+        same = before.dtype.newbyteorder("=") == after.dtype and before.shape == after.shape
+        if not same or before.astype(after.dtype).tobytes() != after.tobytes():
+            print(f"FAIL npy{i}.npy: {before.dtype}{before.shape} came back as {after.dtype}{after.shape}")
+            wrong += 1
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
@@ -116,9 +138,14 @@ def main():
             suite.add_any(f"mutated{i}_{name}", bytes(mutated))
     for name, data in files.no_images():
         suite.add_damaged(name, data)
+    arrays = list(npy_arrays())
+    for i, array in enumerate(arrays):
+        np.save(options.work / f"npy{i}.npy", array)
+        suite.lines.append(f"npy npy{i}.npy npy{i}_back.npy")
     (options.work / "manifest.tsv").write_text("\n".join(suite.lines) + "\n")
-    print(f"{suite.good} images, {len(suite.lines) - suite.good} damaged ones")
+    print(f"{suite.good} images, {len(suite.lines) - suite.good - len(arrays)} damaged ones, {len(arrays)} arrays")
     status = subprocess.run([options.program, str(options.work)]).returncode
+    status = status or check_npy(options.work, len(arrays))
     if status == 0 and not options.keep:
         shutil.rmtree(options.work)
     sys.exit(1 if status else 0)
