@@ -30,6 +30,12 @@ void* operator new(size_t size_bytes, std::align_val_t alignment) {
 void* operator new[](size_t size_bytes, std::align_val_t alignment) {
   return allocate(size_bytes, static_cast<size_t>(alignment));
 }
+void* operator new(size_t size_bytes, const std::nothrow_t&) noexcept {
+  return allocations_left == 0 ? nullptr : allocate(size_bytes, 0);
+}
+void* operator new[](size_t size_bytes, const std::nothrow_t&) noexcept {
+  return allocations_left == 0 ? nullptr : allocate(size_bytes, 0);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
