@@ -31,14 +31,14 @@ selection=(-LE '^full$')
 [ -z "$full" ] || selection=()
 echo "tests/run.sh: ctest"
 status=0
-# CTest lists what was skipped; a test that skips a part of itself prints a line `SKIPPED: what (why)`.
-ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" "${selection[@]}" "$@" >"$log" 2>&1 ||
-  status=$?
-last=build/Testing/Temporary/LastTest.log
-if [ -f $last ]; then
-  skips=$(grep -a '^SKIPPED: ' $last | sort -u || true)
-  echo "tests/run.sh: $(grep -c . <<<"$skips" || true) skipped"
-  [ -z "$skips" ] || echo "$skips"
-fi
-cat "$log"
-exit $status
+ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" "${selection[@]}" "$@" 2>&1 | tee "$log" ||
+  status=${PIPESTATUS[0]}
+
+# CTest names the tests that were skipped whole; one that leaves a part out prints "SKIPPED: what (why)".
+parts=$(grep -a '^SKIPPED: ' build/Testing/Temporary/LastTest.log | sort -u || true)
+whole=$(grep -acE '\*\*\*Skipped|\*\*\*Not Run' "$log" || true)
+printf '\ntests/run.sh: %s tests skipped, %s skips reported inside tests\n' "$whole" "$(grep -c . <<<"$parts" || true)"
+[ -z "$parts" ] || echo "$parts"
+# CTest's verdict once more, so that it is the last line whatever was skipped.
+grep -a '% tests passed' "$log" || true
+exit "$status"

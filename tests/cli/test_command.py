@@ -99,9 +99,9 @@ class Info(ProgramTest):
 
 class Run(ProgramTest):
     def add_model(self, names=("x:0", "b"), dims=("n", 3)):
-        nodes = [helper.make_node("Add", list(names), ["sum/out:0"]), helper.make_node("Sub", list(names), ["sum_out_0"]),
-                 helper.make_node("Mul", list(names), ["sum out 0"])]
-        outputs = [info(n, FLOAT, list(dims)) for n in ("sum/out:0", "sum_out_0", "sum out 0")]
+        made = {"sum/out:0": "Add", "sum_out_0": "Sub", "sum out 0": "Mul"}
+        nodes = [helper.make_node(operator, list(names), [name]) for name, operator in made.items()]
+        outputs = [info(name, FLOAT, list(dims)) for name in made]
         return save_model(self.path("add.onnx"), nodes, [info(n, FLOAT, list(dims)) for n in names], outputs)
 
     def test_outputs_and_colliding_names(self):

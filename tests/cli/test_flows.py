@@ -160,7 +160,7 @@ class Valid(ProgramTest):
         with open(os.path.join(RESNET, "synset.txt")) as file:
             labels = [line.rstrip("\n").split(" ", 1)[1] for line in file]
         for index, name in enumerate(names):
-            done = self.run_program("resnet_folder", "--ckpt", MODEL, "--data_path", os.path.join(folder, name), "--json")
+            done = self.run_program("resnet_folder", "--ckpt", MODEL, "--data_path", self.path(name), "--json")
             for line in done.stdout.splitlines():
                 hits += json.loads(line)["answers"][0]["label"] == labels[index]
         metric = float(self.valid(folder, "--batch_size", 3).stdout.splitlines()[0].split()[1])

@@ -1,0 +1,111 @@
+"""The models that compare_ort.py runs: torchvision exports, shipped ones, and small ones made here."""
+
+import os
+
+import common
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT, FLOAT16, INT64, BOOL = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.BOOL
+NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1", "densenet121")
+
+
+def export(folder, network, opset, mode, dtype):
+    """An export by samples/resnet/export_onnx.py with random weights of a fixed seed; kept from an earlier run.
+
+    Calibrated, because values of the MobileNets would otherwise sink below what float16 holds.
+    """
+    path = os.path.join(folder, f"{network}_op{opset}_{mode}_{dtype}.onnx")
+    script = os.path.join(common.RESNET, "export_onnx.py")
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(script):
+        # The interpreter of the Debian packages: the export runs on Debian's torch and onnx alone.
+        common.run("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3", "-B", script, "--model",
+                   network, "--opset", opset, "--mode", mode, "--dtype", dtype, "--calibrate", "--out", path)
+    return path
+
+
+def value(name, dtype, dims):
+    return helper.make_tensor_value_info(name, dtype, dims)
+
+
+def save(path, nodes, inputs, outputs, constants=(), opset=17):
+    tensors = [numpy_helper.from_array(np.asarray(array), name) for name, array in dict(constants).items()]
+    model = helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, tensors),
+                              opset_imports=[helper.make_opsetid("", opset)])
+    model.ir_version = 8
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return path
+
+
+def conv_with_run_time_weights(path):
+    """Weights and bias of one Conv are inputs, those of a grouped second one come from the first one's result."""
+    nodes = [helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
+             helper.make_node("GlobalAveragePool", ["c"], ["mean"]),
+             helper.make_node("Slice", ["mean", "zero", "one", "zero"], ["first"]),
+             helper.make_node("Reshape", ["first", "shape"], ["w2"]),
+             helper.make_node("Conv", ["c", "w2"], ["y"], group=2)]
+    inputs = [value("x", FLOAT, ["n", 3, "h", "w"]), value("w", FLOAT, [8, 3, 3, 3]), value("b", FLOAT, [8])]
+    constants = {"zero": np.array([0]), "one": np.array([1]), "shape": np.array([2, 4, 1, 1])}
+    return save(path, nodes, inputs, [value("y", FLOAT, ["n", 2, "h", "w"])], constants)
+
+
+def matmul_with_run_time_weights(path):
+    """Both operands of MatMul and of Gemm are computed."""
+    nodes = [helper.make_node("MatMul", ["a", "b"], ["ab"]),
+             helper.make_node("Transpose", ["ab"], ["abt"], perm=[0, 2, 1]),
+             helper.make_node("MatMul", ["ab", "abt"], ["square"]),
+             helper.make_node("Flatten", ["square"], ["flat"]),
+             helper.make_node("Gemm", ["flat", "flat"], ["y"], transB=1, alpha=0.5)]
+    inputs = [value("a", FLOAT, ["n", 5, 7]), value("b", FLOAT, ["n", 7, 6])]
+    return save(path, nodes, inputs, [value("square", FLOAT, ["n", 5, 5]), value("y", FLOAT, ["n", "n"])])
+
+
+def if_and_loop(path):
+    """A Loop that captures a weight, collects a scan output and may end early, then an If over its result."""
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["state", "weight"], ["product"]),
+         helper.make_node("Tanh", ["product"], ["next"]),
+         helper.make_node("ReduceSum", ["next"], ["sum"], keepdims=0),
+         helper.make_node("Less", ["sum", "bound"], ["go_on"]),
+         helper.make_node("Identity", ["sum"], ["scanned"])],
+        "body", [value("step", INT64, []), value("cond", BOOL, []), value("state", FLOAT, None)],
+        [value("go_on", BOOL, []), value("next", FLOAT, None), value("scanned", FLOAT, [])])
+    then_branch = helper.make_graph([helper.make_node("Relu", ["last"], ["then_y"])], "then", [],
+                                    [value("then_y", FLOAT, None)])
+    else_branch = helper.make_graph([helper.make_node("Mul", ["last", "weight_row"], ["scaled"]),
+                                     helper.make_node("Concat", ["scaled", "scaled"], ["else_y"], axis=0)], "else", [],
+                                    [value("else_y", FLOAT, None)])
+    nodes = [helper.make_node("Loop", ["trips", "yes", "x"], ["last", "sums"], body=body),
+             helper.make_node("ReduceMax", ["last"], ["peak"], keepdims=0),
+             helper.make_node("Greater", ["peak", "bound"], ["is_high"]),
+             helper.make_node("If", ["is_high"], ["y"], then_branch=then_branch, else_branch=else_branch)]
+    generator = np.random.default_rng(3)
+    constants = {"weight": generator.standard_normal((4, 4)).astype(np.float32),
+                 "weight_row": generator.standard_normal((1, 4)).astype(np.float32),
+                 "bound": np.array(0.6, np.float32), "yes": np.array(True)}
+    inputs = [value("x", FLOAT, [3, 4]), value("trips", INT64, [])]
+    return save(path, nodes, inputs, [value("y", FLOAT, None), value("sums", FLOAT, ["steps"])], constants)
+
+
+def as_float32(source, path):
+    """The float16 model `source` with its weights, inputs and outputs as float32: what its numbers should be."""
+    model = onnx.load(source)
+    graph = model.graph
+    for tensor in graph.initializer:
+        if tensor.data_type == FLOAT16:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
+    for info in [*graph.input, *graph.output, *graph.value_info]:
+        if info.type.tensor_type.elem_type == FLOAT16:
+            info.type.tensor_type.elem_type = FLOAT
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR and attribute.t.data_type == FLOAT16:
+                array = numpy_helper.to_array(attribute.t).astype(np.float32)
+                attribute.t.CopyFrom(numpy_helper.from_array(array))
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == FLOAT16:
+                attribute.i = FLOAT
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    return path
