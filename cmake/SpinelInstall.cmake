@@ -4,9 +4,6 @@
 #   lib/cmake/spinel, lib/pkgconfig/spinel.pc                find_package(spinel) and pkg-config
 #   libexec/spinel/                                          the samples
 # The command installs itself to bin/.
-if(NOT TARGET spinel)
-  return()
-endif()
 include(CMakePackageConfigHelpers)
 include(SpinelStaticArchive)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/spinel)

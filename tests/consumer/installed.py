@@ -91,5 +91,18 @@ for guest in ('protobuf', 'fmt', 'gomp', 'omp.so', 'onnx'):
 
 # The installed samples find the installed library.
 classify, = prefix.rglob('classify_c')
+samples = source / 'samples/resnet'
 lines = run(classify, model, source / 'samples/resnet/synset.txt', image).splitlines()
 check(len(lines) == 6 and lines[0] == str(image) and lines[1].endswith(' Ankle boot'), 'classify_c is wrong')
+
+
+# What it says and returns when something is wrong.
+for expected, part, arguments in [
+        (2, 'usage:', [model]),
+        (1, "no/such.onnx", ['no/such.onnx', samples / 'synset.txt', image]),
+        (1, "no/such.txt", [model, 'no/such.txt', image]),
+        (1, "imagenet, efficientnet-lite", ['--preset', 'none', model, samples / 'synset.txt', image]),
+        (1, 'not an image', [model, samples / 'synset.txt', samples / 'synset.txt', image])]:
+    done = subprocess.run([classify, *arguments], capture_output=True, text=True)
+    check(done.returncode == expected and part in done.stderr, f'classify_c {arguments}: {done}')
+check('Ankle boot' in done.stdout, 'a file that is no image keeps the others from being classified')
