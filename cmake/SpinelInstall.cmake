@@ -2,7 +2,7 @@
 #   include/spinel.h, lib/libspinel.so*, lib/libspinel.a     the C ABI: spinel::spinel, spinel::spinel_static
 #   include/spinel/*.hpp, lib/spinel/*.a                     the C++ API: spinel::core (COMPONENTS core)
 #   lib/cmake/spinel, lib/pkgconfig/spinel.pc                find_package(spinel) and pkg-config
-#   libexec/spinel/                                          the samples
+#   libexec/spinel/, share/doc/spinel/LICENSE                the samples; the licence
 # The command installs itself to bin/.
 include(CMakePackageConfigHelpers)
 include(SpinelStaticArchive)
@@ -55,7 +55,12 @@ install(FILES ${generated}/spinel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconf
 set(samples_folder ${CMAKE_INSTALL_LIBEXECDIR}/spinel)
 file(RELATIVE_PATH samples_to_lib /${samples_folder} /${CMAKE_INSTALL_LIBDIR})
 get_property(samples GLOBAL PROPERTY SPINEL_SAMPLES)
-foreach(sample IN LISTS samples)
+foreach(sample IN LISTS samples ITEMS resnet_single resnet_folder resnet_valid)
+  if(NOT TARGET ${sample})
+    continue()
+  endif()
   set_target_properties(${sample} PROPERTIES INSTALL_RPATH "$ORIGIN/${samples_to_lib}")
   install(TARGETS ${sample} RUNTIME DESTINATION ${samples_folder})
 endforeach()
+
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)

@@ -73,7 +73,7 @@ check_answer(program_file, env=with_library)
 
 # libspinel.a through pkg-config, and no libspinel.so when running.
 static = subprocess.run(['pkg-config', '--static', '--cflags', '--libs', 'spinel'], env=environment, check=True,
-                        capture_output=True, text=True).stdout.replace('-lspinel', '-l:libspinel.a')
+                        capture_output=True, text=True).stdout.strip().replace('-lspinel', '-l:libspinel.a')
 run('sh', '-ec', f'cc -std=c99 -pedantic -Wall -Wextra -Werror minimal.c -o static_one {static}', cwd=folder)
 check_answer(folder / 'static_one')
 
