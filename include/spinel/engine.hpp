@@ -20,6 +20,10 @@
 
 namespace spinel {
 
+namespace onnx {
+struct ModelSource;
+}
+
 /// Whether a batch may be split over the SPAs.
 enum class SplitPolicy {
   proven,  ///< Only if the batch analysis proves that every output row depends on its own input row alone.
@@ -183,6 +187,8 @@ class InferEngine {
  private:
   struct Impl;
   explicit InferEngine(std::unique_ptr<Impl> impl);
+  static std::unique_ptr<Impl> load(const onnx::ModelSource& source, const EngineOptions& options,
+                                    const std::string& name);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -192,17 +192,25 @@ struct InferEngine::Impl {
   }
 };
 
+std::unique_ptr<InferEngine::Impl> InferEngine::load(const onnx::ModelSource& source,
+                                                     const EngineOptions& options, const std::string& name) {
+  try {
+    return std::make_unique<Impl>(source, options);
+  } catch (const Error& error) {
+    // What is wrong inside the bytes does not know which file they are.
+    throw Error(error.code(), name + error.what(), error.node());
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::out_of_memory, name + "no memory left for the model");
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::internal, name + error.what());
+  }
+}
+
 InferEngine::InferEngine(const EngineOptions& options) {
   check_options(options);
   backend::find_target(options.target);
   if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
-  const onnx::ModelSource source = onnx::open_model(options.ckpt, options.limits);
-  try {
-    impl_ = std::make_unique<Impl>(source, options);
-  } catch (const Error& error) {
-    // What is wrong inside the bytes does not know which file they are.
-    throw Error(error.code(), fmt::format("{}: {}", options.ckpt, error.what()), error.node());
-  }
+  impl_ = load(onnx::open_model(options.ckpt, options.limits), options, options.ckpt + ": ");
 }
 
 InferEngine InferEngine::from_memory(std::span<const std::byte> model, const EngineOptions& options,
@@ -213,7 +221,7 @@ InferEngine InferEngine::from_memory(std::span<const std::byte> model, const Eng
   auto copy = std::make_shared<std::vector<std::byte>>(model.begin(), model.end());
   source.bytes = {*copy, copy};
   if (!folder.empty()) source.folder = folder;
-  return InferEngine(std::make_unique<Impl>(source, options));
+  return InferEngine(load(source, options, ""));
 }
 
 InferEngine::InferEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -109,6 +109,8 @@ void run_node(const Graph& graph, const Node& node, std::vector<RuntimeValue>& v
     throw at_node(error, node, context.inputs());
   } catch (const std::bad_alloc&) {
     throw at_node(Error(ErrorCode::out_of_memory, "no memory left"), node, context.inputs());
+  } catch (const std::exception& error) {
+    throw at_node(Error(ErrorCode::internal, error.what()), node, context.inputs());
   }
 }
 

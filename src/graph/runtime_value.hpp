@@ -1,6 +1,7 @@
 // A value while running.
 #pragma once
 #include <memory>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,9 +25,16 @@ class RuntimeValue {
   bool is_sequence() const noexcept {
     return std::holds_alternative<std::shared_ptr<const Sequence>>(value_);
   }
-  const Tensor& tensor() const { return std::get<Tensor>(value_); }
-  Tensor& tensor() { return std::get<Tensor>(value_); }
-  const Sequence& sequence() const { return *std::get<std::shared_ptr<const Sequence>>(value_); }
+  /// Throw Error(invalid_argument) if this is another kind of value.
+  const Tensor& tensor() const {
+    if (!is_tensor()) throw Error(ErrorCode::invalid_argument, "a tensor is missing");
+    return std::get<Tensor>(value_);
+  }
+  Tensor& tensor() { return const_cast<Tensor&>(std::as_const(*this).tensor()); }
+  const Sequence& sequence() const {
+    if (!is_sequence()) throw Error(ErrorCode::invalid_argument, "a sequence is missing");
+    return *std::get<std::shared_ptr<const Sequence>>(value_);
+  }
 
  private:
   std::variant<std::monostate, Tensor, std::shared_ptr<const Sequence>> value_;

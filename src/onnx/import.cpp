@@ -178,6 +178,8 @@ class NodeImporter {
     const auto opset = opsets_.find(domain);
     const std::string full_name =
         domain.empty() ? std::string(node.op_type) : fmt::format("{}::{}", domain, node.op_type);
+    if (domain.empty() && node.op_type == "Constant" && opset != opsets_.end())
+      return import_constant(read_arguments(node, static_cast<int>(opset->second)), outputs, scope);
     const ops::OpDef* def = ops::find_op(domain, node.op_type);
     if (def == nullptr) {
       context_.unsupported[{full_name, "unknown operator"}].push_back(name);
@@ -188,7 +190,6 @@ class NodeImporter {
            domain.empty() ? "ai.onnx" : domain);
 
     const ops::OpArgs args = read_arguments(node, static_cast<int>(opset->second));
-    if (domain.empty() && node.op_type == "Constant") return import_constant(args, outputs, scope);
     graph::Node out;
     out.name = name;
     out.inputs = std::move(inputs);

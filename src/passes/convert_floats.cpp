@@ -196,8 +196,9 @@ size_t convert_floats(Graph& graph, const Settings& settings) {
     sources = {DType::float16, DType::bfloat16};
   for (DType from : sources) {
     Converter converter(from, settings.dtype, settings);
-    changes += converter.convert_edges(graph, settings.keep_io_types);
+    // The casts at the edges come last: what they convert to is not converted again.
     changes += converter.run(graph);
+    changes += converter.convert_edges(graph, settings.keep_io_types);
   }
   if (changes > 0) graph::sort_topologically(graph);
   return changes;
