@@ -16,6 +16,10 @@ struct Classification {
   std::string label;  ///< Its name; the index as text when there are no labels.
 };
 
+/// "[{'score': 0.496, 'label': 'tiger cat'}]", as Python prints a list: scores rounded to four decimals,
+/// labels quoted like Python's repr.
+std::string describe(std::span<const Classification> answers);
+
 /// A class and its score.
 struct ClassScore {
   int64_t index = 0;

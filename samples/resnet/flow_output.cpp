@@ -21,18 +21,6 @@ std::string fixed_text(double value, int decimals) {
   return text;
 }
 
-/// As Python's repr writes a string of printable characters.
-std::string python_string(const std::string& text) {
-  const bool double_quotes = text.find('\'') != std::string::npos && text.find('"') == std::string::npos;
-  const char quote = double_quotes ? '"' : '\'';
-  std::string out(1, quote);
-  for (const char c : text) {
-    if (c == '\\' || c == quote) out += '\\';
-    out += c;
-  }
-  return out + quote;
-}
-
 float score_at(const spinel::Tensor& scores, int64_t i) {
   const auto at = static_cast<size_t>(i);
   if (scores.dtype() == spinel::DType::float16) return static_cast<float>(scores.data<spinel::Half>()[at]);
@@ -51,16 +39,6 @@ static_assert(std::atomic<bool>::is_always_lock_free, "the signal handler stores
 void on_interrupt(int) { interrupt_token->cancel(); }
 
 }  // namespace
-
-std::string answers_text(const std::vector<spinel::Classification>& answers) {
-  std::string text;
-  for (const spinel::Classification& answer : answers) {
-    if (!text.empty()) text += ", ";
-    text += "{'score': " + fixed_text(double{answer.score}, 4) + ", 'label': " + python_string(answer.label) +
-            "}";
-  }
-  return "[" + text + "]";
-}
 
 std::string scores_text(const spinel::Tensor& scores, int64_t row) {
   const int64_t count = scores.element_count() / scores.dim(0);

@@ -13,9 +13,6 @@
 
 namespace resnet {
 
-/// "[{'score': 0.496, 'label': 'tiger cat'}]"; scores are rounded to four decimals.
-std::string answers_text(const std::vector<spinel::Classification>& answers);
-
 /// "[0.25, -1.5]": one row of raw scores, which is what --skip_postprocess leaves.
 std::string scores_text(const spinel::Tensor& scores, int64_t row);
 

@@ -22,7 +22,7 @@ void print_row(const resnet::Flags& flags, const spinel::Batch& batch, const spi
                               : resnet::scores_json(index, path, scores, at);
   else
     line = std::to_string(index) + " " + path + " : " +
-           (answers != nullptr ? resnet::answers_text(*answers) : resnet::scores_text(scores, at));
+           (answers != nullptr ? spinel::describe(*answers) : resnet::scores_text(scores, at));
   std::printf("%s\n", line.c_str());
 }
 

@@ -24,7 +24,7 @@ int single(const resnet::Flags& flags, const resnet::Environment& environment) {
   }
   const std::vector<spinel::Classification> answers = classifier.postprocess(scores).at(0);
   std::printf("%s\n", flags.json ? resnet::answers_json(0, flags.data_path, answers).c_str()
-                                 : (flags.data_path + ": " + resnet::answers_text(answers)).c_str());
+                                 : (flags.data_path + ": " + spinel::describe(answers)).c_str());
   return 0;
 }
 

@@ -54,7 +54,7 @@ double evaluate_batch(const resnet::Flags& flags, const resnet::Classifier& clas
     progress.clear();
     for (size_t row = 0; row < batch.size(); ++row)
       std::fprintf(stderr, "%zu %s : %s\n", batch.indices[row], batch.paths[row].c_str(),
-                   resnet::answers_text(answers[row]).c_str());
+                   spinel::describe(answers[row]).c_str());
   }
   return seconds;
 }

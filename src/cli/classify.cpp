@@ -102,7 +102,7 @@ int ClassifyCommand::run() const {
     for (size_t row = 0; row < batch->size(); ++row) {
       const std::string path = batch->paths[row].string();
       if (!json) {
-        fmt::print("{}: {}\n", path, classifications_text(answers[row]));
+        fmt::print("{}: {}\n", path, describe(answers[row]));
         continue;
       }
       Json classes = Json::array();

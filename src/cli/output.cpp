@@ -7,36 +7,6 @@
 #include "base/text.hpp"
 
 namespace spinel::cli {
-namespace {
-
-/// Shortest text of `value` rounded to four decimals: "0.496", "1.0".
-std::string score_text(float value) {
-  std::string text = fmt::format("{:.4f}", value);
-  const size_t dot = text.find('.');
-  if (dot == std::string::npos) return text;
-  const size_t last = text.find_last_not_of('0');
-  text.resize(std::max(last, dot + 1) + 1);
-  return text;
-}
-
-/// As Python's repr writes a string of printable characters.
-std::string python_string(std::string_view text) {
-  const bool has_single = text.find('\'') != std::string_view::npos;
-  const bool has_double = text.find('"') != std::string_view::npos;
-  const char quote = has_single && !has_double ? '"' : '\'';
-  std::string out(1, quote);
-  for (const char c : text) {
-    if (c == '\\' || c == quote) out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\x{:02x}", static_cast<int>(c));
-    else
-      out += c;
-  }
-  return out + quote;
-}
-
-}  // namespace
-
 void print_json(const Json& document) {
   fmt::print("{}\n", document.dump(2, ' ', false, Json::error_handler_t::replace));
 }
@@ -66,14 +36,6 @@ Json to_json(const std::vector<Rejected>& rejected) {
     list.push_back(
         {{"path", sample.path}, {"code", error_code_name(sample.code)}, {"reason", sample.reason}});
   return list;
-}
-
-std::string classifications_text(const std::vector<Classification>& classes) {
-  std::string text = "[";
-  for (const Classification& answer : classes)
-    text += fmt::format("{}{{'score': {}, 'label': {}}}", text.size() > 1 ? ", " : "",
-                        score_text(answer.score), python_string(answer.label));
-  return text + "]";
 }
 
 void report_rejected(const Ledger& ledger, std::string_view noun) {

@@ -9,7 +9,6 @@
 
 #include <spinel/engine.hpp>
 #include <spinel/ledger.hpp>
-#include <spinel/postprocess.hpp>
 
 namespace spinel::cli {
 
@@ -23,9 +22,6 @@ void print_json(const Json& document);
 Json to_json(const TensorInfo& info);
 /// {"path", "code", "reason"} each.
 Json to_json(const std::vector<Rejected>& rejected);
-
-/// "[{'score': 0.496, 'label': 'tiger cat'}]": the score rounded to four decimals, as Python prints it.
-std::string classifications_text(const std::vector<Classification>& classes);
 
 /// Prints each rejected sample and the counts to stderr, in one line each; nothing when none was rejected.
 void report_rejected(const Ledger& ledger, std::string_view noun);

@@ -13,6 +13,33 @@
 namespace spinel {
 namespace {
 
+/// `value` rounded to four decimals, without zeros at the end but with one digit after the point.
+std::string score_text(float value) {
+  std::string text = fmt::format("{:.4f}", value);
+  const size_t point = text.find('.');
+  if (point != std::string::npos) text.resize(std::max(text.find_last_not_of('0'), point + 1) + 1);
+  return text;
+}
+
+/// As Python's repr writes a string; UTF-8 stays as it is.
+std::string python_string(std::string_view text) {
+  const bool has_single = text.find('\'') != std::string_view::npos;
+  const char quote = has_single && text.find('"') == std::string_view::npos ? '"' : '\'';
+  std::string out(1, quote);
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '\\' || c == quote)
+      out += fmt::format("\\{}", c);
+    else if (c == '\t' || c == '\n' || c == '\r')
+      out += c == '\t' ? "\\t" : c == '\n' ? "\\n" : "\\r";
+    else if (code < 0x20 || code == 0x7f)
+      out += fmt::format("\\x{:02x}", code);
+    else
+      out += c;
+  }
+  return out + quote;
+}
+
 void softmax_row(std::span<const float> in, std::span<float> out) {
   float highest = -std::numeric_limits<float>::infinity();
   bool has_nan = false;
@@ -88,6 +115,14 @@ std::vector<ClassScore> top_k(std::span<const float> scores, int64_t k) {
     best.push_back({index, score(index)});
   }
   return best;
+}
+
+std::string describe(std::span<const Classification> answers) {
+  std::string text;
+  for (const Classification& answer : answers)
+    text += fmt::format("{}{{'score': {}, 'label': {}}}", text.empty() ? "" : ", ", score_text(answer.score),
+                        python_string(answer.label));
+  return "[" + text + "]";
 }
 
 Postprocessor::Postprocessor(PostprocessOptions options) : options_(std::move(options)) {

@@ -78,3 +78,18 @@ TEST_CASE("what cannot be postprocessed is an error that says why") {
   CHECK_THROWS_WITH(postprocess(Tensor::from<float>({1, 2}, {infinity, 0})), Catch::Contains("infinite"));
   CHECK_THROWS_AS(Postprocessor({{}, 0, true}), Error);
 }
+
+TEST_CASE("answers as text") {
+  const auto text = [](float score, std::string label) {
+    return describe(std::vector<Classification>{{0, score, std::move(label)}});
+  };
+  CHECK(describe(std::vector<Classification>{}) == "[]");
+  CHECK(text(0.49604f, "tiger cat") == "[{'score': 0.496, 'label': 'tiger cat'}]");
+  CHECK(text(1, "a") == "[{'score': 1.0, 'label': 'a'}]");
+  CHECK(text(0.00004f, "a") == "[{'score': 0.0, 'label': 'a'}]");
+  CHECK(text(-12.3456789f, "a") == "[{'score': -12.3457, 'label': 'a'}]");
+  CHECK(text(0.5f, "jack-o'-lantern") == "[{'score': 0.5, 'label': \"jack-o'-lantern\"}]");
+  CHECK(text(0.5f, "'\"\\\t") == R"([{'score': 0.5, 'label': '\'"\\\t'}])");
+  CHECK(describe(std::vector<Classification>{{1, 0.75f, "a"}, {0, 0.25f, "b"}}) ==
+        "[{'score': 0.75, 'label': 'a'}, {'score': 0.25, 'label': 'b'}]");
+}
