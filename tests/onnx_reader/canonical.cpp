@@ -252,17 +252,6 @@ std::string text_of(const T& message, Schema schema) {
   return writer.take();
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c >= ' ' && c <= '~')
-      out += c;
-    else
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 }  // namespace
 
 bool has_presence(std::string_view field) {
@@ -276,6 +265,17 @@ std::string canonical(const onnx::Model& model, Schema schema) { return text_of(
 std::string canonical(const onnx::Tensor& tensor, Schema schema) { return text_of(tensor, schema); }
 std::string canonical(const onnx::Sequence& sequence, Schema schema) { return text_of(sequence, schema); }
 std::string canonical(const onnx::Optional& optional, Schema schema) { return text_of(optional, schema); }
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c >= ' ' && c <= '~')
+      out += c;
+    else
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
 
 std::string difference(const std::string& ours, const std::string& theirs) {
   if (ours == theirs) return "";

@@ -60,6 +60,9 @@ std::string canonical(const spinel::onnx::Tensor& tensor, Schema schema);
 std::string canonical(const spinel::onnx::Sequence& sequence, Schema schema);
 std::string canonical(const spinel::onnx::Optional& optional, Schema schema);
 
+/// The bytes in ASCII, others as \xhh.
+std::string printable(std::string_view bytes);
+
 /// "" if equal, else where two texts part, with the text around it made printable.
 std::string difference(const std::string& ours, const std::string& theirs);
 

@@ -65,7 +65,7 @@ struct Tally {
 
 void check(Kind kind, const std::string& bytes, Tally& tally) {
   const std::string found = disagreement(kind, bytes);
-  if (!found.empty()) FAIL(found << "\nbytes: " << Catch::Detail::stringify(bytes));
+  if (!found.empty()) FAIL(found << "\nbytes: " << printable(bytes));
   ++(reader_text(kind, bytes, Schema::current) ? tally.accepted : tally.rejected);
 }
 

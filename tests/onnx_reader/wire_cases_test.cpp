@@ -29,7 +29,7 @@ std::string groups(int levels) {
 }
 
 void expect(bool accepted, const std::string& bytes, Kind kind = Kind::model) {
-  INFO("bytes: " << Catch::Detail::stringify(bytes));
+  INFO("bytes: " << printable(bytes));
   CHECK(disagreement(kind, bytes) == "");
   CHECK(reader_text(kind, bytes, Schema::current).has_value() == accepted);
 }
