@@ -37,6 +37,7 @@
   X("", "Cos", 7, make_unary)                                             \
   X("", "Cosh", 9, make_unary)                                            \
   X("", "CumSum", 11, make_cum_sum)                                       \
+  X("", "Det", 11, make_det)                                              \
   X("", "Div", 1, make_binary)                                            \
   X("", "Dropout", 1, make_dropout)                                       \
   X("", "Elu", 1, make_unary)                                             \
