@@ -45,6 +45,14 @@ save('reshape', [helper.make_node('Reshape', ['data', 'shape'], ['reshaped'], na
 save('strings', [helper.make_node('Identity', ['in'], ['out'], name='copy')],
      [value('in', STRING, ['n'])], [value('out', STRING, ['n'])])
 
+# Outputs that are the input, and a constant.
+save('pass', [helper.make_node('Identity', ['x'], ['copy'], name='copy'),
+              helper.make_node('Identity', ['c'], ['constant'], name='constant'),
+              helper.make_node('Identity', ['x'], ['again'], name='again')],
+     [value('x', FLOAT, ['n'])],
+     [value('copy', FLOAT, ['n']), value('constant', FLOAT, [2]), value('again', FLOAT, ['n'])],
+     [numpy_helper.from_array(np.array([7, 8], dtype=np.float32), 'c')])
+
 # Minutes of work in many short nodes, to be cancelled.
 size, last = 384, 400
 save('slow', [helper.make_node('MatMul', [f'v{i}', 'w'], [f'v{i + 1}'], name=f'matmul_{i}') for i in range(last)],

@@ -1,75 +1,36 @@
-// Every allocation of a call fails once: the call answers out_of_memory, or does without, and nothing leaks.
-#include <cstdlib>
-#include <new>
-
+// Every allocation of a call fails, alone and with all that follow: the call answers out_of_memory, or does
+// without, and nothing leaks.
+#include "failing_new.hpp"
 #include "support.hpp"
 
 namespace {
 
-thread_local int64_t allocations_left = -1;  ///< -1: never fails.
-
-void* allocate(size_t size_bytes, size_t alignment_bytes) {
-  if (allocations_left == 0) throw std::bad_alloc();
-  if (allocations_left > 0) --allocations_left;
-  void* memory = alignment_bytes == 0
-                     ? std::malloc(size_bytes == 0 ? 1 : size_bytes)
-                     : std::aligned_alloc(alignment_bytes, (size_bytes + alignment_bytes - 1) /
-                                                               alignment_bytes * alignment_bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-// The library's own `new` resolves to these, as it would to a host's.
-void* operator new(size_t size_bytes) { return allocate(size_bytes, 0); }
-void* operator new[](size_t size_bytes) { return allocate(size_bytes, 0); }
-void* operator new(size_t size_bytes, std::align_val_t alignment) {
-  return allocate(size_bytes, static_cast<size_t>(alignment));
-}
-void* operator new[](size_t size_bytes, std::align_val_t alignment) {
-  return allocate(size_bytes, static_cast<size_t>(alignment));
-}
-void* operator new(size_t size_bytes, const std::nothrow_t&) noexcept {
-  return allocations_left == 0 ? nullptr : allocate(size_bytes, 0);
-}
-void* operator new[](size_t size_bytes, const std::nothrow_t&) noexcept {
-  return allocations_left == 0 ? nullptr : allocate(size_bytes, 0);
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
-
-namespace {
-
 /// Fails the first, then the second ... allocation of `call` in the calling thread until it needs no more,
-/// and returns how many failed. `undo` frees what a success gave.
+/// and returns how many there are. `undo` frees what a success gave.
 template <class Call, class Undo>
 int64_t fail_every_allocation(Call&& call, Undo&& undo) {
-  for (int64_t n = 0;; ++n) {
-    spinel_error* error = nullptr;
-    allocations_left = n;
-    const int32_t code = call(&error);
-    const bool had_enough = allocations_left > 0;
-    allocations_left = -1;
-    if (code == SPINEL_OK) {
-      if (error != nullptr) FAIL("an error beside SPINEL_OK");
-      undo();
-      if (had_enough) return n;
-      continue;  // The call did without what it could not have.
+  int64_t n = 0;
+  for (bool once : {false, true}) {
+    for (n = 0;; ++n) {
+      spinel_error* error = nullptr;
+      fail_allocation(n, once);
+      const int32_t code = call(&error);
+      const bool has_failed = stop_failing();
+      if (code == SPINEL_OK) {
+        if (error != nullptr) FAIL("an error beside SPINEL_OK");
+        undo();
+        if (!has_failed) break;
+        continue;  // The call did without what it could not have.
+      }
+      const int32_t told = spinel_error_code(error);
+      const std::string message = spinel_error_message(error);
+      spinel_error_release(error);
+      INFO("allocation " << n << (once ? " alone: " : ": ") << message);
+      if (code != SPINEL_OUT_OF_MEMORY || told != SPINEL_OUT_OF_MEMORY || message.empty())
+        FAIL("not out_of_memory");
     }
-    const int32_t told = spinel_error_code(error);
-    const std::string message = spinel_error_message(error);
-    spinel_error_release(error);
-    INFO("allocation " << n << ": " << message);
-    if (code != SPINEL_OUT_OF_MEMORY || told != SPINEL_OUT_OF_MEMORY || message.empty())
-      FAIL("not out_of_memory");
   }
+  return n;
 }
 
 }  // namespace

@@ -226,14 +226,13 @@ TEST_CASE("a run is cancelled by its token") {
   check_succeeds([&](spinel_error** error) { return spinel_cancel_token_create(&raw, error); });
   Owned<spinel_cancel_token> token(raw);
   Slow slow;
-  std::thread other([&] {
+  std::jthread other([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     spinel_cancel_token_cancel(raw);
   });
   check_fails(SPINEL_CANCELLED, "", [&](spinel_error** error) {
     return spinel_engine_run(engine.get(), &slow.input, 1, &slow.output, 1, raw, error);
   });
-  other.join();
   CHECK(slow.output.data == nullptr);
   spinel_cancel_token_cancel(nullptr);
   spinel_cancel_token_release(nullptr);
@@ -268,6 +267,41 @@ TEST_CASE("a run in the background") {
   spinel_request_cancel(raw);
   check_succeeds([&](spinel_error** error) { return spinel_request_wait(raw, INT64_MAX, &finished, error); });
   spinel_tensor_release(&two.outputs[1]);
+  check_succeeds([&](spinel_error** error) { return spinel_request_wait(raw, -1, nullptr, error); });
+  CHECK(two.outputs[1].data == nullptr);
+}
+
+TEST_CASE("results belong to the caller alone, be they constants or inputs") {
+  const auto engine = load("pass");
+  std::vector<float> data{1, 2, 3};
+  const std::vector<int64_t> dims{3};
+  const spinel_tensor input = tensor_of(SPINEL_FLOAT32, dims, data);
+  for (int i = 0; i < 2; ++i) {
+    spinel_tensor outputs[] = {empty_tensor(), empty_tensor(), empty_tensor()};
+    check_succeeds([&](spinel_error** error) {
+      return spinel_engine_run(engine.get(), &input, 1, outputs, 3, nullptr, error);
+    });
+    const float expected[] = {1, 7, 1};
+    for (int k = 0; k < 3; ++k) {
+      auto* values = static_cast<float*>(outputs[k].data);
+      CHECK(values != data.data());
+      CHECK(values[0] == expected[k]);
+      values[0] = -1;  // Neither the engine, the input nor another output may see this.
+    }
+    CHECK(data[0] == 1);
+    for (auto& output : outputs) spinel_tensor_release(&output);
+  }
+  // The same in the caller's buffers.
+  std::vector<float> copy(3), constant(2), again(3);
+  const std::vector<int64_t> two{2};
+  spinel_tensor outputs[] = {tensor_of(SPINEL_FLOAT32, dims, copy), tensor_of(SPINEL_FLOAT32, two, constant),
+                             tensor_of(SPINEL_FLOAT32, dims, again)};
+  check_succeeds([&](spinel_error** error) {
+    return spinel_engine_run(engine.get(), &input, 1, outputs, 3, nullptr, error);
+  });
+  CHECK(copy == data);
+  CHECK(constant == std::vector<float>{7, 8});
+  CHECK(again == data);
 }
 
 TEST_CASE("requests that are refused") {
