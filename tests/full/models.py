@@ -1,6 +1,7 @@
 """The models that compare_ort.py runs: torchvision exports, shipped ones, and small ones made here."""
 
 import os
+import sys
 
 import common
 import numpy as np
@@ -11,17 +12,41 @@ FLOAT, FLOAT16, INT64, BOOL = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProt
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1", "densenet121")
 
 
-def export(folder, network, opset, mode, dtype):
-    """An export by samples/resnet/export_onnx.py with random weights of a fixed seed; kept from an earlier run.
+def scaled_weights(folder, network):
+    """A state_dict of random weights (fixed seed) under which every BatchNorm receives values of about size one.
 
-    Calibrated, because values of the MobileNets would otherwise sink below what float16 holds.
+    BatchNorm gets a mean of 0 and one variance for all its channels: with default statistics the values of the
+    MobileNets sink below what float16 holds, and per-channel statistics of random weights blow rounding errors up.
     """
+    import torch
+    import torchvision
+
+    path = os.path.join(folder, f"{network}.pth")
+    if os.path.exists(path):
+        return path
+    torch.manual_seed(0)
+    model = getattr(torchvision.models, network)().eval()
+
+    def scale(norm, inputs):
+        norm.running_var.fill_(float(inputs[0].square().mean()))
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_pre_hook(scale)
+    with torch.no_grad():
+        model(torch.randn(2, 3, 224, 224))
+    torch.save(model.state_dict(), path + ".part")
+    os.replace(path + ".part", path)
+    return path
+
+
+def export(folder, network, opset, mode, dtype):
+    """An export by samples/resnet/export_onnx.py; kept from an earlier run."""
     path = os.path.join(folder, f"{network}_op{opset}_{mode}_{dtype}.onnx")
     script = os.path.join(common.RESNET, "export_onnx.py")
     if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(script):
-        # The interpreter of the Debian packages: the export runs on Debian's torch and onnx alone.
-        common.run("/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3", "-B", script, "--model",
-                   network, "--opset", opset, "--mode", mode, "--dtype", dtype, "--calibrate", "--out", path)
+        common.run(sys.executable, "-B", script, "--model", network, "--weights", scaled_weights(folder, network),
+                   "--opset", opset, "--mode", mode, "--dtype", dtype, "--out", path)
     return path
 
 
@@ -86,7 +111,7 @@ def if_and_loop(path):
                  "weight_row": generator.standard_normal((1, 4)).astype(np.float32),
                  "bound": np.array(0.6, np.float32), "yes": np.array(True)}
     inputs = [value("x", FLOAT, [3, 4]), value("trips", INT64, [])]
-    return save(path, nodes, inputs, [value("y", FLOAT, None), value("sums", FLOAT, ["steps"])], constants)
+    return save(path, nodes, inputs, [value("y", FLOAT, ["rows", 4]), value("sums", FLOAT, ["steps"])], constants)
 
 
 def as_float32(source, path):
