@@ -288,7 +288,7 @@ inline std::vector<Tensor> run(const Op& op, const std::vector<Tensor>& inputs, 
           if ((*type.shape)[axis].is_constant()) CHECK((*type.shape)[axis].constant() == got.dims()[axis]);
       }
       if (inferred->ints[i]) {
-        const auto elements = to_int64s(got);
+        const auto elements = to_int64s(convert(got, DType::int64));
         REQUIRE(inferred->ints[i]->size() == elements.size());
         for (size_t at = 0; at < elements.size(); ++at)
           if ((*inferred->ints[i])[at].is_constant())
