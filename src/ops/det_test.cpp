@@ -3,7 +3,7 @@
 #include "ops/op_harness.hpp"
 
 using namespace spinel;
-using namespace spinel::ops;
+using namespace spinel::ops::testing;
 
 TEST_CASE("Det: one matrix, a batch, the empty matrix", "[ops]") {
   const Tensor one = Tensor::from<float>({2, 2}, {1, 2, 3, 4});
