@@ -10,9 +10,11 @@ namespace {
 
 class DropoutOp final : public Op {
  public:
-  explicit DropoutOp(bool mask_is_bool) : mask_is_bool_(mask_is_bool) {}
+  DropoutOp(bool mask_is_bool, bool has_training_input)
+      : mask_is_bool_(mask_is_bool), has_training_input_(has_training_input) {}
   std::string_view name() const override { return "Dropout"; }
-  int view_of() const override { return 0; }
+  /// With a training_mode input the node has to look at it before it passes its data on.
+  int view_of() const override { return has_training_input_ ? -1 : 0; }
   bool keeps_float32(size_t input) const override { return input == 1; }
 
   void infer(InferContext& context) const override {
@@ -53,6 +55,7 @@ class DropoutOp final : public Op {
   }
 
   bool mask_is_bool_;
+  bool has_training_input_;
 };
 
 }  // namespace
@@ -65,7 +68,7 @@ OpPtr make_dropout(const OpArgs& args) {
     fail(ErrorCode::unsupported,
          "Dropout of opset {} with is_test = 0 is not supported; export the model for inference",
          args.version());
-  return std::make_shared<DropoutOp>(args.version() >= 10);
+  return std::make_shared<DropoutOp>(args.version() >= 10, args.input_count() > 2);
 }
 
 }  // namespace spinel::ops
