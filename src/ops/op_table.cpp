@@ -48,6 +48,7 @@
   X("", "EyeLike", 9, make_eye_like)                                      \
   X("", "Flatten", 1, make_flatten)                                       \
   X("", "Floor", 1, make_unary)                                           \
+  X("", "GRU", 1, make_recurrent)                                         \
   X("", "Gather", 1, make_gather)                                         \
   X("", "GatherElements", 11, make_gather_elements)                       \
   X("", "GatherND", 11, make_gather_nd)                                   \
@@ -68,6 +69,7 @@
   X("", "IsInf", 10, make_is_inf)                                         \
   X("", "IsNaN", 9, make_is_nan)                                          \
   X("", "LRN", 1, make_lrn)                                               \
+  X("", "LSTM", 1, make_recurrent)                                        \
   X("", "LayerNormalization", 17, make_layer_normalization)               \
   X("", "LeakyRelu", 1, make_unary)                                       \
   X("", "Less", 1, make_binary)                                           \
@@ -97,6 +99,7 @@
   X("", "PRelu", 1, make_prelu)                                           \
   X("", "Pad", 1, make_pad)                                               \
   X("", "Pow", 1, make_binary)                                            \
+  X("", "RNN", 1, make_recurrent)                                         \
   X("", "Range", 11, make_range)                                          \
   X("", "Reciprocal", 1, make_unary)                                      \
   X("", "ReduceL1", 1, make_reduce)                                       \
