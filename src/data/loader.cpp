@@ -17,6 +17,7 @@
 #include <spinel/dataset.hpp>
 
 #include "base/text.hpp"
+#include "data/reject.hpp"
 
 namespace spinel {
 namespace {
@@ -205,8 +206,7 @@ class DataLoader::Impl {
     try {
       preprocessor_.into(samples_[index].path, slot->tensor.rows(static_cast<int64_t>(place), 1));
     } catch (const Error& error) {
-      const bool own_fault = error.code() != ErrorCode::out_of_memory && error.code() != ErrorCode::internal;
-      if (own_fault)
+      if (rejects_sample(error.code()))
         rejected = Rejected{index, samples_[index].path.string(), error.code(), error.what()};
       else
         failure = std::current_exception();

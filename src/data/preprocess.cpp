@@ -5,6 +5,7 @@
 
 #include "base/half.hpp"
 #include "base/text.hpp"
+#include "data/reject.hpp"
 #include "media/resize.hpp"
 
 namespace spinel {
@@ -49,11 +50,6 @@ std::string source_name(const ImageSource& source, size_t index) {
   return fmt::format("image {} of the list", index);
 }
 
-/// Whether a failure is the image's own fault, so that the others can go on.
-bool rejects_one(ErrorCode code) {
-  return code != ErrorCode::out_of_memory && code != ErrorCode::cancelled && code != ErrorCode::internal;
-}
-
 template <class Source, class Name>
 PreprocessedBatch make_batch(const Preprocessor& preprocessor, std::span<const Source> sources,
                              Name&& name_of) {
@@ -65,7 +61,7 @@ PreprocessedBatch make_batch(const Preprocessor& preprocessor, std::span<const S
       preprocessor.into(sources[i], all.rows(static_cast<int64_t>(out.indices.size()), 1));
       out.indices.push_back(i);
     } catch (const Error& error) {
-      if (!rejects_one(error.code())) throw;
+      if (!rejects_sample(error.code())) throw;
       out.rejected.push_back({i, name_of(i), error.code(), error.what()});
     }
   }

@@ -1,9 +1,11 @@
 // JPEG by libjpeg-turbo, with the settings and the colour arithmetic of Pillow 9.4.
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include <jpeglib.h>
 

@@ -1,7 +1,9 @@
 // PNG by libpng, with the conversions of Pillow 9.4.
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
