@@ -26,6 +26,12 @@ struct Range {
   int64_t step = 1;
 };
 
+/// The largest 32 and 64-bit numbers stand for "to the end", which is the first element when going backwards:
+/// onnxruntime reads them so, and exporters rely on it.
+bool is_open_end(int64_t end) {
+  return end == std::numeric_limits<int32_t>::max() || end == std::numeric_limits<int64_t>::max();
+}
+
 /// Clamped as the specification says. step is not 0.
 Range clamp_range(int64_t start, int64_t end, int64_t step, int64_t size) {
   const bool forwards = step > 0;
@@ -33,7 +39,8 @@ Range clamp_range(int64_t start, int64_t end, int64_t step, int64_t size) {
   const int64_t highest = forwards ? size : size - 1;
   const auto clamped = [&](int64_t at) { return std::clamp(at < 0 ? at + size : at, lowest, highest); };
   const int64_t first = std::clamp<int64_t>(clamped(start), 0, std::max<int64_t>(highest, 0));
-  const int64_t span = forwards ? clamped(end) - first : first - clamped(end);
+  const int64_t last = !forwards && is_open_end(end) ? -1 : clamped(end);
+  const int64_t span = forwards ? last - first : first - last;
   // The magnitude of the lowest number does not fit into 64 bits.
   const uint64_t stride = forwards ? static_cast<uint64_t>(step) : 0 - static_cast<uint64_t>(step);
   if (span <= 0 || size == 0) return {first, 0, 1};
@@ -73,7 +80,7 @@ Dim inferred_length(const Dim& start, const Dim& end, const Dim& step, const Dim
   const bool all_forwards = step.constant() > 0 && start.is_constant(0) && end.constant() >= far_away;
   const bool all_backwards = step.constant() < 0 && step.constant() > -far_away &&
                              (start.is_constant(-1) || start.constant() >= far_away) &&
-                             end.constant() <= -far_away;
+                             (end.constant() <= -far_away || is_open_end(end.constant()));
   if (!all_forwards && !all_backwards) return Dim::unknown();
   return ceil_div(size, Dim(std::abs(step.constant())));
 }

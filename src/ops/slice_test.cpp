@@ -25,6 +25,7 @@ TEST_CASE("Slice takes any range of an axis", "[slice]") {
   expect_close(slice(x, 0, end_of_axis, 0, 2), floats({3}, {0, 2, 4}));
   expect_close(slice(x, -1, before_axis, 0, -1), floats({5}, {4, 3, 2, 1, 0}));
   expect_close(slice(x, 3, 0, 0, -2), floats({2}, {3, 1}));
+  expect_close(slice(x, 2, end_of_axis, 0, -1), floats({3}, {2, 1, 0}));
   expect_close(slice(x, 100, -100, 0, -3), floats({2}, {4, 1}));
   expect_close(slice(x, 3, 1, 0, 1), Tensor(DType::float32, {0}));
   expect_close(slice(x, 1, 3, 0, end_of_axis), floats({1}, {1}));

@@ -55,7 +55,7 @@ T negate(T x) {
     return -x;
 }
 
-// NaN goes through every comparison below: each of them is false for it and the last branch returns x.
+// Comparisons are false for NaN: where it shall go through, the last branch returns x.
 constexpr UnaryKernels table[] = {
     numbers("Abs",
             [](auto x, const Attrs&) {
@@ -117,7 +117,7 @@ constexpr UnaryKernels table[] = {
     floats("Swish", [](auto x, const Attrs& a) { return x / (1 + std::exp(-(a.alpha * x))); }),
     floats("Tan", [](auto x, const Attrs&) { return std::tan(x); }),
     floats("Tanh", [](auto x, const Attrs&) { return std::tanh(x); }),
-    floats("ThresholdedRelu", [](auto x, const Attrs& a) { return x <= a.alpha ? decltype(x){0} : x; }),
+    floats("ThresholdedRelu", [](auto x, const Attrs& a) { return x > a.alpha ? x : decltype(x){0}; }),
 };
 
 constexpr auto invert_bits = [](auto x, const Attrs&) { return ~x; };
