@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "data/reject.hpp"
 #include "engine_handle.hpp"
 #include "options.hpp"
 #include "strings.hpp"
@@ -120,11 +121,6 @@ class ImageErrors {
   std::vector<spinel_error*> errors_;
 };
 
-/// Whether a failure is an image's own, so that the others of its batch can go on.
-bool is_images_fault(ErrorCode code) {
-  return code != ErrorCode::out_of_memory && code != ErrorCode::internal;
-}
-
 }  // namespace
 
 void spinel_preprocess_options_init(spinel_preprocess_options* options, size_t struct_size) {
@@ -236,7 +232,7 @@ int32_t spinel_preprocess_batch(const spinel_preprocess_options* options, const 
         preprocessor.into(read_image(image, fmt::format("images[{}]", i), preprocessor.options().limits),
                           row);
       } catch (const Error& failure) {
-        if (image_errors == nullptr || !is_images_fault(failure.code())) throw;
+        if (image_errors == nullptr || !rejects_sample(failure.code())) throw;
         std::memset(row.raw(), 0, row.size_bytes());
         errors.set(i, failure);
       }
