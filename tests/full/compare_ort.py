@@ -26,14 +26,14 @@ class Table:
     def __init__(self):
         self.failed = []
         self.count = 0
-        print(f"{'model':<46}{'computed in':<12}{'rel. max':>10}{'diff2':>10}{'limit':>9}  result", flush=True)
+        print(f"{'model':<50}{'computed in':<12}{'rel. max':>10}{'diff2':>10}{'limit':>9}  result", flush=True)
 
     def add(self, name, dtype, worst, distance, limit, passed, note=""):
         self.count += 1
         if not passed:
             self.failed.append(f"{name} {dtype}")
         result = "ok" if passed else "FAILED"
-        print(f"{name:<46}{dtype:<12}{worst:>10.1e}{distance:>10.1e}{limit:>9.0e}  {result} {note}", flush=True)
+        print(f"{name:<50}{dtype:<12}{worst:>10.1e}{distance:>10.1e}{limit:>9.0e}  {result} {note}", flush=True)
 
 
 def spinel(path, feeds, *flags):
