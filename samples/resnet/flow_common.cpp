@@ -144,7 +144,7 @@ Environment read_environment() {
 int run_flow(int argc, char** argv, const std::string& description, const Flags& defaults,
              const std::function<int(const Flags&, const Environment&)>& flow) {
   Flags flags = defaults;
-  CLI::App app(description);
+  CLI::App app(description, fs::path(argv[0]).filename().string());
   add_flags(app, flags);
   try {
     std::vector<std::string> arguments = arguments_of(argc, argv);
