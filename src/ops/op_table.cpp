@@ -114,6 +114,7 @@
   X("", "ReduceSumSquare", 1, make_reduce)                                \
   X("", "Relu", 1, make_unary)                                            \
   X("", "Reshape", 1, make_reshape)                                       \
+  X("", "Resize", 10, make_resize)                                        \
   X("", "ReverseSequence", 10, make_reverse_sequence)                     \
   X("", "Round", 11, make_unary)                                          \
   X("", "Scan", 9, make_scan)                                             \
@@ -154,6 +155,7 @@
   X("", "Trilu", 14, make_trilu)                                          \
   X("", "Unique", 11, make_unique)                                        \
   X("", "Unsqueeze", 1, make_unsqueeze)                                   \
+  X("", "Upsample", 1, make_upsample)                                     \
   X("", "Where", 9, make_where)                                           \
   X("", "Xor", 1, make_binary)
 

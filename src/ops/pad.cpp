@@ -1,10 +1,8 @@
 // Pad: constant, reflect, edge and wrap; negative pads cut off.
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.hpp"
-#include "ops/compute_type.hpp"
-#include "ops/elements.hpp"
+#include "ops/axis_gather.hpp"
 #include "ops/int_rules.hpp"
 #include "ops/op_args.hpp"
 
@@ -140,7 +138,7 @@ class PadOp final : public Op {
     }
     with_storage_type(x.dtype(), [&](auto type) {
       using T = decltype(type);
-      fill<T>(x, y, sources, storage<T>(value)[0]);
+      gather_axes<T>(x, y, sources, storage<T>(value)[0]);
     });
   }
 
@@ -157,36 +155,6 @@ class PadOp final : public Op {
       fail(code, "there are {} pads for {} axes; there must be a begin and an end for each", pads,
            out.size());
     return out;
-  }
-
-  template <class T>
-  static void fill(const Tensor& x, Tensor& y, const std::vector<std::vector<int64_t>>& sources,
-                   const T& value) {
-    const size_t rank = sources.size();
-    const T* from = storage<T>(x);
-    T* to = storage<T>(y);
-    if (rank == 0) {
-      to[0] = from[0];
-      return;
-    }
-    const std::vector<int64_t> strides = row_major_strides(x.dims());
-    const std::vector<int64_t>& columns = sources[rank - 1];
-    std::vector<size_t> index(rank, 0);
-    for (int64_t at = 0; at < y.element_count(); at += std::ssize(columns)) {
-      int64_t offset = 0;
-      bool padding = false;
-      for (size_t axis = 0; axis + 1 < rank; ++axis) {
-        const int64_t from_index = sources[axis][index[axis]];
-        padding = padding || from_index < 0;
-        offset += from_index * strides[axis];
-      }
-      for (size_t i = 0; i < columns.size(); ++i)
-        to[static_cast<size_t>(at) + i] = padding || columns[i] < 0 ? value : from[offset + columns[i]];
-      for (size_t axis = rank - 1; axis-- > 0;) {
-        if (++index[axis] < sources[axis].size()) break;
-        index[axis] = 0;
-      }
-    }
   }
 
   PadAttrs attrs_;
