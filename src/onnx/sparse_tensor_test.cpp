@@ -61,6 +61,7 @@ TEST_CASE("sparse tensors that are damaged") {
   CHECK_THAT(error(indices({3}, {1, 1, 5}), {2, 3}), Contains("ascending"));
   CHECK_THAT(error(indices({3}, {3, 1, 5}), {2, 3}), Contains("ascending"));
   CHECK_THAT(error(indices({3, 2}, {0, 1, 1, 0, 1, 3}), {2, 3}), Contains("index 2"));
+  CHECK_THAT(error(indices({3, 2}, {0, 3, 1, 1, 1, 2}), {2, 3}), Contains("index 0 lies outside"));
   CHECK_THAT(error(indices({2}, {1, 3}), {2, 3}), Contains("int64[3]"));
   CHECK_THAT(error(indices({3, 1}, {1, 3, 5}), {2, 3}), Contains("int64[3, 2]"));
   CHECK_THAT(error(TensorBytes(DType::int32, {3}).int32s({1, 3, 5}), {2, 3}), StartsWith("bad_model"));

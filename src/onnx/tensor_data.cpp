@@ -92,8 +92,7 @@ uint64_t parse_number(const Plan& plan, const StringPair& entry) {
   uint64_t number = 0;
   const char* const end = entry.value.data() + entry.value.size();
   const auto [stop, error] = std::from_chars(entry.value.data(), end, number);
-  constexpr auto max_offset = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  if (error != std::errc() || stop != end || entry.value.empty() || number > max_offset)
+  if (error != std::errc() || stop != end || entry.value.empty())
     fail(ErrorCode::bad_model, "{}: external data has the {} '{}', which is not a byte count", plan.label(),
          entry.key, entry.value);
   return number;
