@@ -69,11 +69,12 @@ class GroupNormalizationOp final : public Op {
       for (int64_t c = 0; c < group_channels; ++c) {
         const int64_t group = task % groups;
         const int64_t parameter = attrs_.parameters_per_channel ? group * group_channels + c : group;
-        const T factor = static_cast<T>(inverse) * scale[parameter];
-        const T mean = static_cast<T>(m.mean);
         const T* in = from.data() + begin + c * plane;
         T* out = y.data() + begin + c * plane;
-        for (int64_t i = 0; i < plane; ++i) out[i] = (in[i] - mean) * factor + bias[parameter];
+        for (int64_t i = 0; i < plane; ++i) {
+          const T normalized = static_cast<T>((static_cast<double>(in[i]) - m.mean) * inverse);
+          out[i] = normalized * scale[parameter] + bias[parameter];
+        }
       }
     });
     y.store();

@@ -10,6 +10,13 @@ namespace {
 
 DType statistics_dtype(DType dtype) { return dtype == DType::float64 ? DType::float64 : DType::float32; }
 
+bool broadcasts_to(const Dims& from, const Dims& to) {
+  if (from.size() > to.size()) return false;
+  for (size_t i = 0; i < from.size(); ++i)
+    if (from[i] != 1 && from[i] != to[to.size() - from.size() + i]) return false;
+  return true;
+}
+
 template <class T>
 void normalize(RunContext& context, const LayerNormalizationAttrs& attrs, int axis) {
   const Tensor& x = context.input(0);
@@ -24,7 +31,7 @@ void normalize(RunContext& context, const LayerNormalizationAttrs& attrs, int ax
   for (size_t i = 0; i < 2; ++i) {
     if (!context.has_input(1 + i)) continue;
     const Tensor& parameter = context.input(1 + i);
-    if (broadcast_dims(parameter.dims(), inner) != inner)
+    if (!broadcasts_to(parameter.dims(), inner))
       fail(ErrorCode::invalid_argument, "{} {} cannot be broadcast to the normalised axes {}",
            i == 0 ? "Scale" : "B", describe(parameter), dims_text(inner));
     const ComputeInput<T> from(parameter);
@@ -49,14 +56,14 @@ void normalize(RunContext& context, const LayerNormalizationAttrs& attrs, int ax
     const T* in = from.data() + row * size;
     T* out = y.data() + row * size;
     const Moments m = moments(in, size);
-    const T mean = static_cast<T>(m.mean);
-    const T inverse = static_cast<T>(m.inverse_deviation(static_cast<double>(attrs.epsilon)));
+    const double inverse = m.inverse_deviation(static_cast<double>(attrs.epsilon));
     for (int64_t i = 0; i < size; ++i) {
       const size_t at = static_cast<size_t>(i);
-      out[i] = (in[i] - mean) * inverse * factors[0][at] + (factors[1].empty() ? T{0} : factors[1][at]);
+      const T normalized = static_cast<T>((static_cast<double>(in[i]) - m.mean) * inverse);
+      out[i] = normalized * factors[0][at] + (factors[1].empty() ? T{0} : factors[1][at]);
     }
-    if (statistics[0]) statistics[0][row] = mean;
-    if (statistics[1]) statistics[1][row] = inverse;
+    if (statistics[0]) statistics[0][row] = static_cast<T>(m.mean);
+    if (statistics[1]) statistics[1][row] = static_cast<T>(inverse);
   });
   y.store();
 }
