@@ -159,6 +159,7 @@ void run_binary(const BinaryKernels& kernels, const BinaryAttrs& attrs, RunConte
 }
 
 void Binary::infer(InferContext& context) const {
+  require_tensors(context, 2);
   const DType dtype = context.dtype(0);
   const DType other = context.dtype(1);
   require_binary_type(kernels_, dtype);

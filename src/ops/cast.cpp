@@ -95,6 +95,7 @@ class Cast final : public Op {
 
   std::string_view name() const override { return "Cast"; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const DType from = context.dtype(0);
     if (from != DType::undefined && (!is_castable(from) || !is_castable(to_)))
       fail(ErrorCode::unsupported, "no conversion from {} to {}", dtype_name(from), dtype_name(to_));
@@ -130,6 +131,7 @@ class CastLike final : public Op {
  public:
   std::string_view name() const override { return "CastLike"; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     const DType from = context.dtype(0);
     const DType to = context.dtype(1);
     if (from != DType::undefined && to != DType::undefined && (!is_castable(from) || !is_castable(to)))

@@ -48,6 +48,7 @@ void clip(RunContext& context, const ClipAttrs& attrs, const Tensor& x, Tensor& 
 }  // namespace
 
 void Clip::infer(InferContext& context) const {
+  require_tensors(context, 1);
   const DType dtype = context.dtype(0);
   if (dtype != DType::undefined && !is_float(dtype) && !is_integer(dtype))
     fail(ErrorCode::unsupported, "Clip of {} is not defined", dtype_name(dtype));

@@ -13,6 +13,7 @@ class Compress final : public Op {
   std::string_view name() const override { return "Compress"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     require_movable(context.dtype(0));
     if (!axis_) return context.set_tensor(0, context.dtype(0), Shape{Dim::unknown()});
     std::optional<Shape> shape = context.input(0).shape;

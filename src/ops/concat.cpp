@@ -14,6 +14,7 @@ class Concat final : public Op {
   std::string_view name() const override { return "Concat"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, context.input_count());
     const DType dtype = context.dtype(0);
     require_movable(dtype);
     std::optional<Shape> joined;

@@ -15,6 +15,7 @@ class ConstantOfShape final : public Op {
   std::string_view name() const override { return "ConstantOfShape"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const auto dims = known_or_unknown_ints(context, 0);
     std::optional<Shape> shape;
     if (dims) {

@@ -14,6 +14,7 @@ class CumSum final : public Op {
   std::string_view name() const override { return "CumSum"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && !is_float(dtype) && !is_integer(dtype))
       fail(ErrorCode::unsupported, "CumSum of {} is not defined", dtype_name(dtype));

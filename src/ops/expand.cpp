@@ -12,6 +12,7 @@ class Expand final : public Op {
   std::string_view name() const override { return "Expand"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     require_movable(context.dtype(0));
     const auto wanted = known_or_unknown_ints(context, 1);
     std::optional<Shape> shape;

@@ -15,6 +15,7 @@ class EyeLike final : public Op {
   std::string_view name() const override { return "EyeLike"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const DType dtype = dtype_ == DType::undefined ? context.dtype(0) : dtype_;
     if (dtype != DType::undefined && domain_of(dtype) == Domain::none)
       fail(ErrorCode::unsupported, "EyeLike of {} is not defined", dtype_name(dtype));

@@ -14,6 +14,7 @@ class Gather final : public Op {
   std::string_view name() const override { return "Gather"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     require_movable(context.dtype(0));
     require_index_type(context, 1);
     const Shape* data = context.shape(0);

@@ -14,6 +14,7 @@ class GatherElements final : public Op {
   std::string_view name() const override { return "GatherElements"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     require_movable(context.dtype(0));
     require_index_type(context, 1);
     if (context.shape(0) != nullptr) {

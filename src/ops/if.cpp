@@ -15,6 +15,7 @@ class If final : public Op {
   std::string_view name() const override { return "If"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const auto then_types = context.infer_subgraph(then_branch, {});
     const auto else_types = context.infer_subgraph(else_branch, {});
     if (then_types.size() < context.output_count() || else_types.size() < context.output_count())

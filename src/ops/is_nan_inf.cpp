@@ -23,6 +23,7 @@ class IsSpecial final : public Op {
 
   std::string_view name() const override { return name_; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && !is_float(dtype))
       fail(ErrorCode::unsupported, "{} of {} is not defined", name_, dtype_name(dtype));

@@ -12,6 +12,7 @@ class NonZero final : public Op {
   std::string_view name() const override { return "NonZero"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && domain_of(dtype) == Domain::none)
       fail(ErrorCode::unsupported, "NonZero of {} is not defined", dtype_name(dtype));

@@ -23,6 +23,7 @@ class OneHot final : public Op {
   std::string_view name() const override { return "OneHot"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 3);
     require_movable(context.dtype(2));
     const Shape* indices = context.shape(0);
     if (indices == nullptr) return context.set_tensor(0, context.dtype(2));

@@ -221,6 +221,9 @@ class HarnessRun final : public RunContext {
   size_t output_count() const override { return outputs.size(); }
   const RuntimeValue& value(size_t i) const override { return inputs_.at(i); }
   bool wants_output(size_t i) const override { return i < outputs.size(); }
+  const ValueType* output_type(size_t i) const override {
+    return i < output_types.size() ? &output_types[i] : nullptr;
+  }
   Tensor& output(size_t i, DType dtype, Dims dims) override {
     Tensor tensor = Tensor::uninitialized(dtype, std::move(dims));
     if (dtype != DType::string) std::memset(tensor.raw(), backwards_ ? 0x5a : 0, tensor.size_bytes());
@@ -236,6 +239,7 @@ class HarnessRun final : public RunContext {
   }
   void check_cancelled() const override {}
   std::vector<RuntimeValue> outputs;
+  std::vector<ValueType> output_types;  ///< What output_type() answers; empty: nothing is known.
 
  private:
   const std::vector<RuntimeValue>& inputs_;

@@ -37,9 +37,11 @@
   X("", "Cos", 7, make_unary)                                             \
   X("", "Cosh", 9, make_unary)                                            \
   X("", "CumSum", 11, make_cum_sum)                                       \
+  X("", "DepthToSpace", 1, make_depth_to_space)                           \
   X("", "Det", 11, make_det)                                              \
   X("", "Div", 1, make_binary)                                            \
   X("", "Dropout", 1, make_dropout)                                       \
+  X("", "Einsum", 12, make_einsum)                                        \
   X("", "Elu", 1, make_unary)                                             \
   X("", "Equal", 1, make_binary)                                          \
   X("", "Erf", 9, make_unary)                                             \
@@ -139,6 +141,7 @@
   X("", "Softmax", 1, make_softmax)                                       \
   X("", "Softplus", 1, make_unary)                                        \
   X("", "Softsign", 1, make_unary)                                        \
+  X("", "SpaceToDepth", 1, make_depth_to_space)                           \
   X("", "Split", 1, make_split)                                           \
   X("", "SplitToSequence", 11, make_split_to_sequence)                    \
   X("", "Sqrt", 1, make_unary)                                            \

@@ -14,6 +14,7 @@ class PRelu final : public Op {
   std::string_view name() const override { return "PRelu"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     require_binary_type(binary_kernels("PRelu"), context.dtype(0));
     if (!slope_per_channel_ && context.shape(0) != nullptr && context.shape(1) != nullptr) {
       if (context.shape(1)->size() > context.shape(0)->size())

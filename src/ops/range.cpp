@@ -31,6 +31,7 @@ class Range final : public Op {
   std::string_view name() const override { return "Range"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 3);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && !is_float(dtype) && !is_integer(dtype))
       fail(ErrorCode::unsupported, "Range of {} is not defined", dtype_name(dtype));

@@ -31,6 +31,7 @@ class Reshape final : public Op {
   int view_of() const override { return 0; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, shape_ ? 1 : 2);
     std::optional<Ints> wanted;
     if (shape_)
       wanted = graph::to_shape(*shape_);
@@ -116,6 +117,7 @@ class Flatten final : public Op {
   std::string_view name() const override { return "Flatten"; }
   int view_of() const override { return 0; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const Shape* from = context.shape(0);
     Shape to{Dim::unknown(), Dim::unknown()};
     if (from != nullptr) {

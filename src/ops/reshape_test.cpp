@@ -89,6 +89,16 @@ TEST_CASE("Reshape keeps the batch, or says that it does not", "[reshape]") {
   CHECK(rule({16, 3, 4}, 0, {Dim(4), Dim(-1)}, BatchState::shared(), Dim(16)) == "blocked");
 }
 
+TEST_CASE("an input that is missing or no tensor is refused while inferring", "[reshape]") {
+  const InferInput x(DType::float32, {batch, 3});
+  expect_error(ErrorCode::bad_model, "input 1 is missing", [&] { infer_op("Reshape", 14, {}, {x}); });
+  expect_error(ErrorCode::bad_model, "input 2 is missing", [&] {
+    infer_op("Slice", 13, {}, {x, ints({1}, {0}), InferInput::absent()});
+  });
+  expect_error(ErrorCode::bad_model, "input 0 is sequence(float32[batch, 3]), not a tensor",
+               [&] { infer_op("Relu", 14, {}, {InferInput(ValueType::sequence(x.type))}); });
+}
+
 TEST_CASE("Flatten", "[reshape]") {
   const Tensor x = arange({2, 3, 4});
   CHECK(run_op("Flatten", 13, {}, {x})[0].dims() == Dims{2, 12});
@@ -175,4 +185,18 @@ TEST_CASE("Expand and Tile", "[expand]") {
   expect_batch_split("Tile", 13, {}, {noise({3, 2}), ints({2}, {1, 3})}, {0, -1});
   CHECK(batch_op("Tile", 13, {}, {{DType::float32, {batch, 2}}, ints({2}, {2, 1})}, {BatchState::batched(0)})
             .blocked());
+}
+
+TEST_CASE("DepthToSpace and SpaceToDepth", "[depth_to_space]") {
+  const Attributes two{{"blocksize", int64_t{2}}};
+  const Tensor x = arange({1, 8, 1, 2});
+  expect_close(run_op("DepthToSpace", 13, two, {x})[0],
+               floats({1, 2, 2, 4}, {0, 4, 1, 5, 8, 12, 9, 13, 2, 6, 3, 7, 10, 14, 11, 15}));
+  expect_close(run_op("DepthToSpace", 13, {{"blocksize", int64_t{2}}, {"mode", std::string("CRD")}}, {x})[0],
+               floats({1, 2, 2, 4}, {0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15}));
+  expect_close(run_op("SpaceToDepth", 13, two, run_op("DepthToSpace", 13, two, {x}))[0], x);
+  expect_batch_split("SpaceToDepth", 13, two, {noise({3, 2, 4, 6})}, {0});
+  expect_error(ErrorCode::invalid_argument, "blocks of 2", [&] {
+    run_op("SpaceToDepth", 13, two, {arange({1, 1, 3, 2})});
+  });
 }

@@ -13,6 +13,7 @@ class ReverseSequence final : public Op {
   std::string_view name() const override { return "ReverseSequence"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 2);
     require_movable(context.dtype(0));
     if (context.shape(0) != nullptr && context.shape(0)->size() < 2)
       fail(ErrorCode::bad_model, "the input {} has fewer than two axes", shape_text(*context.shape(0)));

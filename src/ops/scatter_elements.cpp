@@ -15,6 +15,7 @@ class ScatterElements final : public Op {
   std::string_view name() const override { return name_; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 3);
     require_reducible(reduction_, context.dtype(0));
     require_index_type(context, 1);
     if (context.shape(0) != nullptr) normalize_axis(axis_, static_cast<int>(context.shape(0)->size()));

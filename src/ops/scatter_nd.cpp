@@ -14,6 +14,7 @@ class ScatterND final : public Op {
   std::string_view name() const override { return "ScatterND"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 3);
     require_reducible(reduction_, context.dtype(0));
     require_index_type(context, 1);
     infer_same(context);

@@ -188,6 +188,7 @@ class SplitToSequence final : public Op {
   SplitToSequence(int64_t axis, bool keep_axis) : axis_(axis), keep_axis_(keep_axis) {}
   std::string_view name() const override { return "SplitToSequence"; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     ValueType type = context.input(0);
     if (type.shape) {
       const int axis = normalize_axis(axis_, static_cast<int>(type.shape->size()));

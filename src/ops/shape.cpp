@@ -20,6 +20,7 @@ class ShapeOp final : public Op {
 
   std::string_view name() const override { return "Shape"; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const Shape* shape = context.shape(0);
     if (shape == nullptr) return context.set_tensor(0, DType::int64, Shape{Dim::unknown()});
     const auto [begin, end] = range(static_cast<int64_t>(shape->size()));
@@ -52,6 +53,7 @@ class SizeOp final : public Op {
  public:
   std::string_view name() const override { return "Size"; }
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const auto type = graph::ValueType::tensor(DType::int64, Shape{});
     context.set_output(0, type);
     if (const Shape* shape = context.shape(0))

@@ -119,6 +119,14 @@ void batch_keep_axis(BatchContext& context, std::initializer_list<int> mixed, co
   batch_keep_axis(context, std::vector<int>(mixed), what);
 }
 
+void require_tensors(const InferContext& context, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (!context.has_input(i)) fail(ErrorCode::bad_model, "input {} is missing", i);
+    if (!context.input(i).is_tensor())
+      fail(ErrorCode::bad_model, "input {} is {}, not a tensor", i, context.input(i).text());
+  }
+}
+
 std::vector<int64_t> to_int64s(const Tensor& tensor) {
   if (tensor.dtype() == DType::int64) {
     const auto values = tensor.data<int64_t>();

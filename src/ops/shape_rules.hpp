@@ -43,6 +43,8 @@ void batch_keep_axis(BatchContext& context, const std::vector<int>& mixed, const
 /// Blocks and returns false unless every input from `first` on is shared.
 bool require_shared_inputs(BatchContext& context, size_t first);
 
+/// Throws Error(bad_model) unless the first `count` inputs are given and are tensors.
+void require_tensors(const InferContext& context, size_t count);
 /// The elements of an int64 or int32 tensor as int64.
 std::vector<int64_t> to_int64s(const Tensor& tensor);
 /// A float32 copy of a float16, bfloat16 or float64 tensor; a float32 tensor itself.

@@ -92,6 +92,7 @@ class Slice final : public Op {
   std::string_view name() const override { return "Slice"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, attrs_ ? 1 : 3);
     require_movable(context.dtype(0));
     const Shape* from = context.shape(0);
     if (from == nullptr) return context.set_tensor(0, context.dtype(0));

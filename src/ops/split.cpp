@@ -22,6 +22,7 @@ class Split final : public Op {
   std::string_view name() const override { return "Split"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     require_movable(context.dtype(0));
     const Shape* from = context.shape(0);
     const size_t parts = context.output_count();

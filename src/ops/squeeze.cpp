@@ -28,6 +28,7 @@ class AxesSource {
   explicit AxesSource(const OpArgs& args) {
     if (args.version() < 13 && args.has("axes")) attribute_ = args.get_ints("axes");
   }
+  bool is_attribute() const { return attribute_.has_value(); }
   bool given(const InferContext& context) const { return attribute_ || context.has_input(1); }
   bool given(const RunContext& context) const { return attribute_ || context.has_input(1); }
   std::optional<Axes> known(const InferContext& context) const {
@@ -54,6 +55,7 @@ class Squeeze final : public Op {
   int view_of() const override { return 0; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     set_tensor_with_ints(context, context.dtype(0), infer_shape(context));
   }
 
@@ -134,6 +136,7 @@ class Unsqueeze final : public Op {
   int view_of() const override { return 0; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, axes_.is_attribute() ? 1 : 2);
     const Shape* from = context.shape(0);
     const auto axes = axes_.known(context);
     if (from == nullptr || !axes) return context.set_tensor(0, context.dtype(0));

@@ -64,6 +64,18 @@ TEST_CASE("Loop repeats, carries and stacks", "[loop]") {
   expect_close(out[0].tensor(), floats({1}, {7}));
 }
 
+TEST_CASE("Loop without iterations gives empty results of the inferred shape", "[loop]") {
+  const Values inputs{Tensor::scalar(int64_t{0}), RuntimeValue(), floats({1}, {7})};
+  const std::vector<Subgraph> subgraphs{[](Values) { return Values{}; }};
+  HarnessRun context(inputs, 2, subgraphs, false);
+  context.output_types = {float_type({1}), float_type({Dim::unknown(), 3, batch})};
+  make_body_op("Loop")->run(context);
+  expect_close(context.outputs[0].tensor(), floats({1}, {7}));
+  CHECK(describe(context.outputs[1].tensor()) == "float32[0, 3, 0]");
+  expect_error(ErrorCode::unsupported, "rank of output 1 is not known",
+               [&] { run_values(*make_body_op("Loop"), inputs, 2, subgraphs); });
+}
+
 TEST_CASE("Loop infers carried values that change their shape", "[loop]") {
   const OpPtr op = make_body_op("Loop");
   const InferInput trips(DType::int64, {});

@@ -17,6 +17,7 @@ class Tile final : public Op {
   std::string_view name() const override { return "Tile"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, one_axis_ ? 3 : 2);
     require_movable(context.dtype(0));
     const Shape* from = context.shape(0);
     if (from == nullptr) return context.set_tensor(0, context.dtype(0));

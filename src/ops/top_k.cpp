@@ -36,6 +36,7 @@ class TopK final : public Op {
   std::string_view name() const override { return "TopK"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, attrs_.k ? 1 : 2);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && !is_float(dtype) && !is_integer(dtype))
       fail(ErrorCode::unsupported, "TopK of {} is not defined", dtype_name(dtype));

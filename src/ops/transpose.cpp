@@ -16,6 +16,7 @@ class Transpose final : public Op {
   std::string_view name() const override { return "Transpose"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     require_movable(context.dtype(0));
     const Shape* from = context.shape(0);
     if (from == nullptr) return context.set_tensor(0, context.dtype(0));

@@ -13,6 +13,7 @@ class Trilu final : public Op {
   std::string_view name() const override { return "Trilu"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     require_movable(context.dtype(0));
     if (context.shape(0) != nullptr && context.shape(0)->size() < 2)
       fail(ErrorCode::bad_model, "the input {} has no matrices", shape_text(*context.shape(0)));

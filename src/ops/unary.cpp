@@ -189,6 +189,7 @@ UnaryAttrs read_attrs(const OpArgs& args) {
 }  // namespace
 
 void Unary::infer(InferContext& context) const {
+  require_tensors(context, 1);
   const DType dtype = context.dtype(0);
   if (dtype != DType::undefined && !supports(kernels_, dtype))
     fail(ErrorCode::unsupported, "{} of {} is not defined", name(), dtype_name(dtype));

@@ -42,6 +42,7 @@ class Unique final : public Op {
   std::string_view name() const override { return "Unique"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 1);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && dtype != DType::string && domain_of(dtype) == Domain::none)
       fail(ErrorCode::unsupported, "Unique of {} is not defined", dtype_name(dtype));

@@ -16,6 +16,7 @@ class Variadic final : public Op {
   std::string_view name() const override { return name_; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, context.input_count());
     for (size_t i = 0; i < context.input_count(); ++i) {
       require_binary_type(kernels_, context.dtype(i));
       if (context.dtype(i) != context.dtype(0) && context.dtype(i) != DType::undefined &&

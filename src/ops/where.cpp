@@ -12,6 +12,7 @@ class Where final : public Op {
   std::string_view name() const override { return "Where"; }
 
   void infer(InferContext& context) const override {
+    require_tensors(context, 3);
     const DType condition = context.dtype(0);
     if (condition != DType::boolean && condition != DType::undefined)
       fail(ErrorCode::bad_model, "the condition is {}, not bool", dtype_name(condition));
