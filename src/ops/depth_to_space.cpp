@@ -61,10 +61,16 @@ class DepthSpaceOp final : public Op {
       Tensor split = y.reshaped({n, c, h, block_, w, block_});
       copy_strided(x, 0, {c * block_ * block_ * plane, c_stride, w, block_ * bw_stride, 1, bw_stride}, split);
     } else {
-      // y[n, bh, bw, c, h, w] = x[n, c, h, bh, w, bw]
-      Tensor split = y.reshaped({n, block_, block_, c, h, w});
+      // y[n, (bh, bw, c) or (c, bh, bw), h, w] = x[n, c, h, bh, w, bw]
       const int64_t row = w * block_;
-      copy_strided(x, 0, {c * h * block_ * row, row, 1, h * block_ * row, block_ * row, block_}, split);
+      const int64_t channel = h * block_ * row;
+      if (column_row_depth_) {
+        Tensor split = y.reshaped({n, c, block_, block_, h, w});
+        copy_strided(x, 0, {c * channel, channel, row, 1, block_ * row, block_}, split);
+      } else {
+        Tensor split = y.reshaped({n, block_, block_, c, h, w});
+        copy_strided(x, 0, {c * channel, row, 1, channel, block_ * row, block_}, split);
+      }
     }
   }
 
@@ -83,9 +89,9 @@ OpPtr make_depth_to_space(const OpArgs& args) {
   if (block < 1 || block > 65536)
     fail(ErrorCode::bad_model, "{}: blocksize is {}, it must be 1 or more", args.op_type(), block);
   std::string mode = "DCR";
-  if (args.op_type() == "DepthToSpace") mode = args.get_string("mode", "DCR");
+  if (args.op_type() == "DepthToSpace" || args.version() >= 28) mode = args.get_string("mode", "DCR");
   if (mode != "DCR" && mode != "CRD")
-    fail(ErrorCode::bad_model, "DepthToSpace: mode '{}' is neither DCR nor CRD", mode);
+    fail(ErrorCode::bad_model, "{}: mode '{}' is neither DCR nor CRD", args.op_type(), mode);
   return std::make_shared<DepthSpaceOp>(args.op_type(), block, mode == "CRD");
 }
 
