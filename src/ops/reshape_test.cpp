@@ -186,17 +186,3 @@ TEST_CASE("Expand and Tile", "[expand]") {
   CHECK(batch_op("Tile", 13, {}, {{DType::float32, {batch, 2}}, ints({2}, {2, 1})}, {BatchState::batched(0)})
             .blocked());
 }
-
-TEST_CASE("DepthToSpace and SpaceToDepth", "[depth_to_space]") {
-  const Attributes two{{"blocksize", int64_t{2}}};
-  const Tensor x = arange({1, 8, 1, 2});
-  expect_close(run_op("DepthToSpace", 13, two, {x})[0],
-               floats({1, 2, 2, 4}, {0, 4, 1, 5, 8, 12, 9, 13, 2, 6, 3, 7, 10, 14, 11, 15}));
-  expect_close(run_op("DepthToSpace", 13, {{"blocksize", int64_t{2}}, {"mode", std::string("CRD")}}, {x})[0],
-               floats({1, 2, 2, 4}, {0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15}));
-  expect_close(run_op("SpaceToDepth", 13, two, run_op("DepthToSpace", 13, two, {x}))[0], x);
-  expect_batch_split("SpaceToDepth", 13, two, {noise({3, 2, 4, 6})}, {0});
-  expect_error(ErrorCode::invalid_argument, "blocks of 2", [&] {
-    run_op("SpaceToDepth", 13, two, {arange({1, 1, 3, 2})});
-  });
-}
