@@ -178,12 +178,20 @@ struct InferEngine::Impl {
   }
 
   void release() {
-    // A child of fork() has none of the runs or threads that the parent may be waiting for.
-    const bool owner = creator_process == getpid();
+    if (creator_process != getpid()) {
+      // A child of fork() has neither the threads nor the runs of its parent, and the locks and condition
+      // variables may be in use there: nothing of them can be waited for or destroyed. Their memory is given
+      // up.
+      static_cast<void>(queue.release());
+      static_cast<void>(threads.release());
+      static_cast<void>(replicas.release());
+      static_cast<void>(model.release());
+      return;
+    }
     {
       std::unique_lock lock(mutex);
       released = true;
-      if (owner) idle.wait(lock, [&] { return active_runs == 0; });
+      idle.wait(lock, [&] { return active_runs == 0; });
     }
     queue.reset();
     threads.reset();

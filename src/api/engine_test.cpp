@@ -6,6 +6,8 @@
 #include <thread>
 
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <spinel/engine.hpp>
 
@@ -315,6 +317,24 @@ TEST_CASE("engine: threads start with the first run, sleep when idle and end wit
   CHECK(cpu_seconds() - start < 0.03);
   engine.release();
   CHECK(thread_count() == before);
+}
+
+TEST_CASE("engine: a child of fork() may destroy what it inherited", "[engine]") {
+  EngineOptions options;
+  options.spas = 3;
+  auto engine = std::make_unique<InferEngine>(load(sum_model(), options));
+  engine->run({random_floats({8, 4}, 1), random_floats({8, 4}, 2)});
+  engine->run_async({random_floats({8, 4}, 1), random_floats({8, 4}, 2)}).get();
+  const pid_t child = fork();
+  if (child == 0) {
+    engine.reset();
+    _exit(7);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
+  CHECK(engine->run({random_floats({8, 4}, 1), random_floats({8, 4}, 2)})[0].dims() == Dims{8, 4});
 }
 
 TEST_CASE("engine: limits are errors that name the limit", "[engine]") {

@@ -70,9 +70,15 @@ Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name
   return {{static_cast<const std::byte*>(memory), size}, std::move(owner)};
 }
 
-void check_size(uint64_t size, uint64_t limit, std::string_view name, std::string_view what) {
+std::string named(std::string_view limit_name) {
+  return limit_name.empty() ? std::string() : fmt::format(" ({})", limit_name);
+}
+
+void check_size(uint64_t size, uint64_t limit, std::string_view limit_name, std::string_view name,
+                std::string_view what) {
   if (limit != 0 && size > limit)
-    fail(ErrorCode::limit_exceeded, "{} '{}' has {} bytes; the limit is {}", what, name, size, limit);
+    fail(ErrorCode::limit_exceeded, "{} '{}' has {} bytes; the limit is {}{}", what, name, size, limit,
+         named(limit_name));
 }
 
 void write_all(int fd, std::span<const std::byte> bytes, const std::string& name) {
@@ -87,13 +93,14 @@ void write_all(int fd, std::span<const std::byte> bytes, const std::string& name
 
 }  // namespace
 
-Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes) {
+Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes,
+                std::string_view limit_name) {
   const std::string name = path.string();
   // O_NONBLOCK: opening a FIFO must not hang; it has no effect on the regular files that are accepted.
   Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail(open_error(errno), "cannot open {} '{}': {}", what, name, system_text(errno));
   const auto size = static_cast<uint64_t>(regular_status(file.get(), name, what).st_size);
-  check_size(size, max_bytes, name, what);
+  check_size(size, max_bytes, limit_name, name, what);
   return read_range(file.get(), 0, size, name, what);
 }
 
@@ -134,7 +141,7 @@ Bytes read_beneath(const std::filesystem::path& folder, std::string_view relativ
     fail(ErrorCode::bad_model, "{} '{}' has {} bytes, but {} at offset {} are asked for", what, relative,
          size, length, offset);
   const uint64_t wanted = length < 0 ? size - offset : static_cast<uint64_t>(length);
-  check_size(wanted, max_bytes, relative, what);
+  check_size(wanted, max_bytes, "max_model_bytes", relative, what);
   return read_range(at.get(), offset, wanted, relative, what);
 }
 

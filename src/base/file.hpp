@@ -19,8 +19,10 @@ struct Bytes {
 ///
 /// The file is read, not mapped: a mapping turns a file that shrinks meanwhile into SIGBUS, which a library
 /// without signal handlers cannot survive. A file that shrinks while it is read is an Error(io). `what` names
-/// the file's role in messages ("model", "image"). max_bytes 0 means no limit.
-Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes = 0);
+/// the file's role in messages ("model", "image"). max_bytes 0 means no limit;
+/// limit_name is the option of spinel::Limits that it comes from.
+Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes = 0,
+                std::string_view limit_name = {});
 
 /// Reads `length` bytes at `offset` of a file that a model names. The file must lie beneath `folder`:
 /// relative, no "..", no symbolic link on the way, a regular file with one hard link. length -1 means to the

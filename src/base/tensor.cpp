@@ -137,16 +137,14 @@ std::string dims_text(std::span<const int64_t> dims) { return fmt::format("[{}]"
 
 int64_t element_count(std::span<const int64_t> dims) {
   int64_t count = 1;
-  bool zero = false;
-  for (int64_t dim : dims) {
+  for (int64_t dim : dims)
     if (dim < 0) fail(ErrorCode::invalid_argument, "dims {} hold a negative number", dims_text(dims));
-    if (dim == 0)
-      zero = true;
-    else if (__builtin_mul_overflow(count, dim, &count))
+  if (std::ranges::find(dims, 0) != dims.end()) return 0;
+  for (int64_t dim : dims)
+    if (__builtin_mul_overflow(count, dim, &count))
       fail(ErrorCode::invalid_argument, "dims {} multiply to more elements than 64 bits hold",
            dims_text(dims));
-  }
-  return zero ? 0 : count;
+  return count;
 }
 
 size_t tensor_bytes(DType dtype, std::span<const int64_t> dims) {

@@ -56,7 +56,7 @@ class NodeRun final : public RunContext {
       }
     }
     if (services_.max_tensor_bytes != 0 && tensor_bytes(dtype, dims) > services_.max_tensor_bytes)
-      fail(ErrorCode::limit_exceeded, "output {} {}{} exceeds the limit of {} bytes a tensor", index,
+      fail(ErrorCode::limit_exceeded, "output {} {}{} exceeds the limit max_tensor_bytes, {}", index,
            dtype_name(dtype), dims_text(dims), services_.max_tensor_bytes);
     slot = Tensor::uninitialized(dtype, std::move(dims));
     return slot.tensor();

@@ -86,7 +86,8 @@ class NodeImporter {
   NodeImporter(Context& context, const Opsets& opsets, const Call* call, std::string prefix, size_t depth)
       : context_(context), opsets_(opsets), call_(call), prefix_(std::move(prefix)), depth_(depth) {
     if (context.limits.max_nesting != 0 && depth > context.limits.max_nesting)
-      fail(ErrorCode::limit_exceeded, "subgraphs and functions are nested deeper than {}",
+      fail(ErrorCode::limit_exceeded,
+           "subgraphs and functions are nested deeper than the limit max_nesting, {}",
            context.limits.max_nesting);
   }
 
@@ -149,7 +150,8 @@ class NodeImporter {
 
   void import_node(const Node& node, size_t index, Scope& scope) {
     if (context_.limits.max_nodes != 0 && ++context_.nodes > context_.limits.max_nodes)
-      fail(ErrorCode::limit_exceeded, "the model has more than {} nodes", context_.limits.max_nodes);
+      fail(ErrorCode::limit_exceeded, "the model has more nodes than the limit max_nodes, {}",
+           context_.limits.max_nodes);
     const std::string name =
         prefix_ + (node.name.empty() ? fmt::format("{}_{}", node.op_type, index) : std::string(node.name));
     try {
@@ -316,7 +318,7 @@ class NodeImporter {
 }  // namespace
 
 ModelSource open_model(const std::filesystem::path& path, const Limits& limits) {
-  return {read_file(path, "model", limits.max_model_bytes), path.parent_path()};
+  return {read_file(path, "model", limits.max_model_bytes, "max_model_bytes"), path.parent_path()};
 }
 
 graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log) {

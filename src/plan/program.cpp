@@ -137,7 +137,7 @@ std::shared_ptr<const Binding> Program::make_binding(std::span<const Dims> input
     if (dims.size() != value.type.shape->size()) continue;
     const uint64_t bytes = tensor_bytes(value.type.dtype, dims);
     if (limits_.max_tensor_bytes != 0 && bytes > limits_.max_tensor_bytes)
-      fail(ErrorCode::limit_exceeded, "value '{}' {}{} has {} bytes; the limit for a tensor is {}",
+      fail(ErrorCode::limit_exceeded, "value '{}' {}{} has {} bytes; the limit max_tensor_bytes is {}",
            value.name, dtype_name(value.type.dtype), dims_text(dims), bytes, limits_.max_tensor_bytes);
     if (plannable(id) && !graph_.is_output(id)) {
       const auto i = static_cast<size_t>(id);
@@ -150,7 +150,8 @@ std::shared_ptr<const Binding> Program::make_binding(std::span<const Dims> input
   for (size_t i = 0; i < requested.size(); ++i)
     binding->offsets[static_cast<size_t>(requested[i])] = static_cast<int64_t>(offsets[i]);
   if (limits_.max_arena_bytes != 0 && binding->arena_bytes > limits_.max_arena_bytes)
-    fail(ErrorCode::limit_exceeded, "the activations need {} bytes for these shapes; the limit is {}",
+    fail(ErrorCode::limit_exceeded,
+         "the activations need {} bytes for these shapes; the limit max_arena_bytes is {}",
          binding->arena_bytes, limits_.max_arena_bytes);
   return binding;
 }

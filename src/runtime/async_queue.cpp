@@ -1,17 +1,11 @@
 #include "runtime/async_queue.hpp"
 
-#include <unistd.h>
-
 #include "runtime/threads.hpp"
 
 namespace spinel::runtime {
 
 AsyncQueue::~AsyncQueue() {
   if (!thread_.joinable()) return;
-  if (owner_process_ != getpid()) {
-    new std::thread(std::move(thread_));
-    return;
-  }
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -23,7 +17,6 @@ AsyncQueue::~AsyncQueue() {
 void AsyncQueue::push(std::function<void()> job) {
   const std::lock_guard lock(mutex_);
   if (!thread_.joinable()) {
-    owner_process_ = getpid();
     thread_ = start_thread([this] { work(); });
   }
   jobs_.push_back(std::move(job));

@@ -28,7 +28,6 @@ class AsyncQueue {
   std::condition_variable changed_;
   std::deque<std::function<void()>> jobs_;
   std::thread thread_;
-  int owner_process_ = 0;
   bool stopping_ = false;
 };
 

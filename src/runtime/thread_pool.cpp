@@ -1,9 +1,6 @@
 #include "runtime/thread_pool.hpp"
 
-#include <unistd.h>
-
 #include <exception>
-#include <new>
 #include <system_error>
 
 #include "runtime/threads.hpp"
@@ -22,12 +19,6 @@ struct ThreadPool::Loop {
 };
 
 ThreadPool::~ThreadPool() {
-  if (!workers_.empty() && owner_process_ != getpid()) {
-    // The threads live in the parent; destroying joinable std::thread objects would abort. They are left
-    // behind.
-    new std::vector<std::thread>(std::move(workers_));
-    return;
-  }
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -38,7 +29,6 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::start_workers() {
   if (!workers_.empty() || worker_count_ == 0) return;
-  owner_process_ = getpid();
   try {
     for (int i = 0; i < worker_count_; ++i) workers_.push_back(start_thread([this] { work(); }));
   } catch (const std::system_error&) {

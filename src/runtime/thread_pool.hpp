@@ -22,7 +22,7 @@ class ThreadPool {
   explicit ThreadPool(int workers) : worker_count_(workers) {}
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  /// Joins the workers. In a child of fork(), where they do not exist, it forgets them.
+  /// Joins the workers. Must not run in a child of fork(), where they do not exist.
   ~ThreadPool();
 
   /// Runs fn(0) ... fn(count - 1), each once, in any order, and returns when all are done. If tasks throw,
@@ -42,7 +42,6 @@ class ThreadPool {
   std::condition_variable loop_done_;
   std::list<Loop*> loops_;
   std::vector<std::thread> workers_;
-  int owner_process_ = 0;
   bool stopping_ = false;
 };
 
