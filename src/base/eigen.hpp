@@ -6,4 +6,5 @@
 #error "base/eigen.hpp must come before Eigen's headers"
 #endif
 #define eigen_assert(condition) \
-  ((condition) ? void() : throw spinel::Error(spinel::ErrorCode::internal, "Eigen: " #condition " does not hold"))
+  ((condition) ? void()         \
+               : throw spinel::Error(spinel::ErrorCode::internal, "Eigen: " #condition " does not hold"))
