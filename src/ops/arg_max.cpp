@@ -19,6 +19,7 @@ class ArgMaxOp final : public Op {
   std::string_view name() const override { return attrs_.minimum ? "ArgMin" : "ArgMax"; }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     const Shape* x = context.shape(0);
     if (x == nullptr) return context.set_tensor(0, DType::int64);
     const int axis = normalize_axis(attrs_.axis, static_cast<int>(x->size()));

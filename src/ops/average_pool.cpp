@@ -38,6 +38,7 @@ class LpPoolOp final : public Op {
   LpPoolOp(WindowAttrs window, int64_t p) : window_(std::move(window)), p_(p) {}
   std::string_view name() const override { return "LpPool"; }
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     require_float(context, 0, "X");
     context.set_tensor(0, context.dtype(0), infer_pool(context, window_));
   }
@@ -64,6 +65,7 @@ class LpPoolOp final : public Op {
 }  // namespace
 
 void AveragePoolOp::infer(InferContext& context) const {
+  require_only_tensors(context, 1);
   require_float(context, 0, "X");
   context.set_tensor(0, context.dtype(0), infer_pool(context, attrs_.window));
 }

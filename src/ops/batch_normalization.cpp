@@ -35,6 +35,7 @@ void normalize(RunContext& context, const BatchNormalizationAttrs& attrs, int64_
 }  // namespace
 
 void BatchNormalizationOp::infer(InferContext& context) const {
+  require_only_tensors(context, 5);
   const Shape* x = context.shape(0);
   for (size_t i = 0; i < 5; ++i) {
     require_float(context, i, parameter_names[i]);

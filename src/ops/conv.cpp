@@ -152,6 +152,7 @@ void run_conv(RunContext& context, const ConvAttrs& attrs) {
 }  // namespace
 
 void ConvOp::infer(InferContext& context) const {
+  require_only_tensors(context, 2);
   require_float(context, 0, "X");
   require_rank(context, 0, "X", 3, 5);
   require_rank(context, 1, "W", 3, 5);

@@ -112,6 +112,13 @@ TEST_CASE("Conv infers symbolic sizes", "[conv]") {
 }
 
 TEST_CASE("Conv refuses what does not fit", "[conv]") {
+  expect_error(ErrorCode::bad_model, "input 1 is missing", [] {
+    infer_op("Conv", 11, {}, {noise({1, 1, 2, 2})});
+  });
+  expect_error(ErrorCode::bad_model, "not a tensor", [] {
+    const auto sequence = ValueType::sequence(ValueType::tensor(DType::float32));
+    infer_op("Conv", 11, {}, {noise({1, 1, 2, 2}), noise({1, 1, 1, 1}), InferInput(sequence)});
+  });
   expect_error(ErrorCode::bad_model, "needs 6", [] {
     infer_op("Conv", 11, {{"group", int64_t{2}}}, {noise({1, 4, 5, 5}), noise({4, 3, 3, 3})});
   });

@@ -80,6 +80,7 @@ class ConvTransposeOp final : public Op {
   void batch(BatchContext& context) const override { batch_axis_0(context); }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 2);
     require_float(context, 0, "X");
     require_rank(context, 0, "X", 3, 5);
     require_rank(context, 1, "W", 3, 5);

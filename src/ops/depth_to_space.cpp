@@ -17,6 +17,7 @@ class DepthSpaceOp final : public Op {
   void batch(BatchContext& context) const override { batch_axis_0(context); }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     require_movable(context.dtype(0));
     const Shape* x = context.shape(0);
     if (x == nullptr) return context.set_tensor(0, context.dtype(0));

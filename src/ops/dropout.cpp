@@ -18,6 +18,7 @@ class DropoutOp final : public Op {
   bool keeps_float32(size_t input) const override { return input == 1; }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     if (context.has_input(2))
       if (const Tensor* training = context.constant(2)) refuse_training(*training);
     infer_same(context);

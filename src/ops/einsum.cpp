@@ -86,6 +86,7 @@ class EinsumOp final : public Op {
   std::string_view name() const override { return "Einsum"; }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, context.input_count());
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && !supported(dtype))
       fail(ErrorCode::unsupported, "inputs of type {} are not supported", dtype_name(dtype));

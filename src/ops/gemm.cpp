@@ -53,6 +53,7 @@ void run_gemm(RunContext& context, const GemmAttrs& attrs, int64_t m, int64_t n,
 }  // namespace
 
 void GemmOp::infer(InferContext& context) const {
+  require_only_tensors(context, 2);
   for (size_t i = 0; i < 3; ++i) require_float(context, i, i == 0 ? "A" : i == 1 ? "B" : "C");
   require_rank(context, 0, "A", 2, 2);
   require_rank(context, 1, "B", 2, 2);

@@ -18,6 +18,7 @@ class GlobalPoolOp final : public Op {
   void batch(BatchContext& context) const override { batch_axis_0(context); }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     require_float(context, 0, "X");
     require_rank(context, 0, "X", 2, 64);
     const Shape* x = context.shape(0);

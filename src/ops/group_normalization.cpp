@@ -23,6 +23,7 @@ class GroupNormalizationOp final : public Op {
   void batch(BatchContext& context) const override { batch_axis_0(context); }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 3);
     require_float(context, 0, "X");
     require_rank(context, 0, "X", 2, 64);
     require_rank(context, 1, "scale", 1, 1);

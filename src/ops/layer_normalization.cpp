@@ -1,6 +1,8 @@
 // LayerNormalization (opset 17).
 #include "ops/layer_normalization.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "ops/compute_type.hpp"
 #include "ops/moments.hpp"
@@ -71,6 +73,7 @@ void normalize(RunContext& context, const LayerNormalizationAttrs& attrs, int ax
 }  // namespace
 
 void LayerNormalizationOp::infer(InferContext& context) const {
+  require_only_tensors(context, 2);
   require_float(context, 0, "X");
   require_float(context, 1, "Scale");
   require_float(context, 2, "B");
@@ -86,7 +89,8 @@ void LayerNormalizationOp::infer(InferContext& context) const {
     for (size_t i = 1; i < 3; ++i)
       if (const Shape* parameter = context.shape(i)) broadcast_shapes(inner, *parameter);
   }
-  for (size_t i = 1; i < context.output_count(); ++i) context.set_tensor(i, dtype, outer);
+  for (size_t i = 1; i < std::min<size_t>(context.output_count(), 3); ++i)
+    context.set_tensor(i, dtype, outer);
 }
 
 void LayerNormalizationOp::batch(BatchContext& context) const {

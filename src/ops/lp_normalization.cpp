@@ -18,6 +18,7 @@ class LpNormalizationOp final : public Op {
   LpNormalizationOp(int64_t axis, int64_t p) : axis_(axis), p_(p) {}
   std::string_view name() const override { return "LpNormalization"; }
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     require_float(context, 0, "input");
     if (const Shape* x = context.shape(0)) normalize_axis(axis_, static_cast<int>(x->size()));
     infer_same(context);
@@ -64,6 +65,7 @@ class MeanVarianceNormalizationOp final : public Op {
   explicit MeanVarianceNormalizationOp(std::vector<int64_t> axes) : axes_(std::move(axes)) {}
   std::string_view name() const override { return "MeanVarianceNormalization"; }
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     require_float(context, 0, "X");
     if (const Shape* x = context.shape(0)) reduced(static_cast<int>(x->size()));
     infer_same(context);

@@ -22,6 +22,7 @@ class LrnOp final : public Op {
   std::string_view name() const override { return "LRN"; }
   void batch(BatchContext& context) const override { batch_axis_0(context); }
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     require_float(context, 0, "X");
     require_rank(context, 0, "X", 2, 64);
     infer_same(context);

@@ -94,6 +94,7 @@ void multiply_ints(RunContext& context, const Layout& layout) {
 }  // namespace
 
 void MatMulOp::infer(InferContext& context) const {
+  require_only_tensors(context, 2);
   const DType dtype = context.dtype(0);
   if (dtype != DType::undefined && !is_supported(dtype))
     fail(ErrorCode::unsupported, "input A of type {} is not supported", dtype_name(dtype));

@@ -67,6 +67,7 @@ void run_max_pool(RunContext& context, const MaxPoolAttrs& attrs) {
 }  // namespace
 
 void MaxPoolOp::infer(InferContext& context) const {
+  require_only_tensors(context, 1);
   const DType dtype = context.dtype(0);
   if (dtype != DType::undefined && dtype != DType::float32 && dtype != DType::float16 &&
       dtype != DType::bfloat16 && dtype != DType::float64 && dtype != DType::int8 && dtype != DType::uint8)

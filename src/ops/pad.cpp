@@ -45,6 +45,7 @@ class PadOp final : public Op {
   std::string_view name() const override { return "Pad"; }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, attrs_.from_attributes ? 1 : 2);
     require_movable(context.dtype(0));
     const Shape* x = context.shape(0);
     if (x == nullptr) return context.set_tensor(0, context.dtype(0));

@@ -71,6 +71,7 @@ std::vector<CellActivation> read_activations(const OpArgs& args, const Recurrent
 }  // namespace
 
 void RecurrentOp::infer(InferContext& context) const {
+  require_only_tensors(context, 3);
   const size_t ranks[] = {3, 3, 3, 2, 1, 3, 3, 2};
   for (size_t i = 0; i < std::min<size_t>(context.input_count(), 8); ++i) {
     if (i != 4) require_float(context, i, input_names[i]);
@@ -94,7 +95,8 @@ void RecurrentOp::infer(InferContext& context) const {
   const Dim batch = x ? (*x)[attrs_.batch_first ? 0 : 1] : Dim::unknown();
   const Shape state =
       attrs_.batch_first ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
-  for (size_t i = 0; i < context.output_count(); ++i) {
+  const size_t outputs = attrs_.cell == Cell::lstm ? 3 : 2;
+  for (size_t i = 0; i < std::min(context.output_count(), outputs); ++i) {
     if (i > 0)
       context.set_tensor(i, dtype, state);
     else if (attrs_.batch_first)

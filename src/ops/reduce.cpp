@@ -213,6 +213,7 @@ Shape reduced_shape(const Shape& x, const std::vector<bool>& reduced, bool keep_
 }  // namespace
 
 void ReduceOp::infer(InferContext& context) const {
+  require_only_tensors(context, 1);
   const DType dtype = context.dtype(0);
   if (dtype != DType::undefined && !is_supported(dtype, attrs_.kind))
     fail(ErrorCode::unsupported, "input data of type {} is not supported", dtype_name(dtype));

@@ -66,6 +66,7 @@ class ResizeOp final : public Op {
   bool keeps_float32(size_t input) const override { return input > 0; }
 
   void infer(InferContext& context) const override {
+    require_only_tensors(context, 1);
     const DType dtype = context.dtype(0);
     if (attrs_.rule.mode == ResizeMode::nearest)
       require_movable(dtype);

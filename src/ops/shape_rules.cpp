@@ -127,6 +127,13 @@ void require_tensors(const InferContext& context, size_t count) {
   }
 }
 
+void require_only_tensors(const InferContext& context, size_t count) {
+  require_tensors(context, count);
+  for (size_t i = count; i < context.input_count(); ++i)
+    if (context.has_input(i) && !context.input(i).is_tensor())
+      fail(ErrorCode::bad_model, "input {} is {}, not a tensor", i, context.input(i).text());
+}
+
 std::vector<int64_t> to_int64s(const Tensor& tensor) {
   if (tensor.dtype() == DType::int64) {
     const auto values = tensor.data<int64_t>();

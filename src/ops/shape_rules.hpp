@@ -45,6 +45,8 @@ bool require_shared_inputs(BatchContext& context, size_t first);
 
 /// Throws Error(bad_model) unless the first `count` inputs are given and are tensors.
 void require_tensors(const InferContext& context, size_t count);
+/// The same, and every other input that is given must be a tensor, too.
+void require_only_tensors(const InferContext& context, size_t count);
 /// The elements of an int64 or int32 tensor as int64.
 std::vector<int64_t> to_int64s(const Tensor& tensor);
 /// A float32 copy of a float16, bfloat16 or float64 tensor; a float32 tensor itself.

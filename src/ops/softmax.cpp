@@ -58,6 +58,7 @@ SoftmaxOp::Lines SoftmaxOp::lines(const Dims& dims) const {
 }
 
 void SoftmaxOp::infer(InferContext& context) const {
+  require_only_tensors(context, 1);
   require_float(context, 0, "input");
   if (const Shape* shape = context.shape(0)) lines(Dims(shape->size(), 1));
   infer_same(context);
