@@ -45,4 +45,10 @@ endfunction()
 
 # Header-only, hidden third-party libraries that most layers use.
 add_library(spinel_text INTERFACE)
-target_link_libraries(spinel_text INTERFACE fmt::fmt-header-only)
+# src/base/fmt.cpp compiles fmt's functions once; it knows those of fmt 9.
+if(fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10)
+  target_include_directories(spinel_text SYSTEM INTERFACE
+    $<TARGET_PROPERTY:fmt::fmt-header-only,INTERFACE_INCLUDE_DIRECTORIES>)
+else()
+  target_link_libraries(spinel_text INTERFACE fmt::fmt-header-only)
+endif()

@@ -1,5 +1,12 @@
 // Formatting of messages, and the one way to fail.
 #pragma once
+// A namespace of our own keeps this copy of fmt apart from any other in the host's program.
+#define FMT_BEGIN_NAMESPACE \
+  namespace fmt {           \
+  inline namespace in_spinel {
+#define FMT_END_NAMESPACE \
+  }                       \
+  }
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
