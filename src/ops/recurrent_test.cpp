@@ -101,6 +101,10 @@ TEST_CASE("Short sequences end early; layout 1 puts the batch first", "[recurren
   CHECK(same_bits(slice_axis(out[1], 1, 1, 2).reshaped({2}),
                   slice_axis(slice_axis(full[0], 2, 1, 2), 0, 0, 1).reshaped({2})));
 
+  // In reverse a short sequence begins at its own last step.
+  const auto backwards = run_op("LSTM", 14, {{"direction", "reverse"}}, {x, w, r, Tensor(), lengths}, 3);
+  CHECK(same_bits(slice_axis(backwards[1], 1, 1, 2), slice_axis(out[1], 1, 1, 2)));
+
   Tensor batch_first(DType::float32, {2, 3, 2});
   for (size_t n = 0; n < 2; ++n)
     for (size_t t = 0; t < 3; ++t)
