@@ -177,15 +177,28 @@ struct InferEngine::Impl {
     last_run_seconds.store(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 
+  /// A child of fork() has neither the threads nor the runs of its parent, and the locks and condition
+  /// variables may be in use there: nothing of them can be waited for or destroyed. They are put aside, still
+  /// reachable for leak checkers.
+  void abandon() {
+    struct Abandoned {
+      std::unique_ptr<runtime::AsyncQueue> queue;
+      std::unique_ptr<runtime::ThreadPool> threads;
+      std::unique_ptr<runtime::LeasePool<backend::Replica>> replicas;
+      std::unique_ptr<backend::Model> model;
+      Abandoned* previous;
+    };
+    static std::atomic<Abandoned*> last{nullptr};
+    auto* kept = new Abandoned{std::move(queue), std::move(threads), std::move(replicas), std::move(model),
+                               last.load()};
+    while (!last.compare_exchange_weak(kept->previous, kept)) {
+    }
+  }
+
   void release() {
     if (creator_process != getpid()) {
-      // A child of fork() has neither the threads nor the runs of its parent, and the locks and condition
-      // variables may be in use there: nothing of them can be waited for or destroyed. Their memory is given
-      // up.
-      static_cast<void>(queue.release());
-      static_cast<void>(threads.release());
-      static_cast<void>(replicas.release());
-      static_cast<void>(model.release());
+      released = true;
+      abandon();
       return;
     }
     {

@@ -54,6 +54,7 @@ TEST_CASE("a large broadcast equals a plain loop, in every type", "[binary]") {
 TEST_CASE("integer division, modulo and powers", "[binary]") {
   expect_close(run_op("Div", 14, {}, {ints({4}, {7, -7, 7, -7}), ints({4}, {2, 2, -2, -2})})[0],
                ints({4}, {3, -3, -3, 3}));
+  expect_close(run_op("Div", 14, {}, {ints({2}, {5, -8}), ints({1}, {-1})})[0], ints({2}, {-5, 8}));
   const int64_t lowest = std::numeric_limits<int64_t>::min();
   expect_close(run_op("Div", 14, {}, {ints({1}, {lowest}), ints({1}, {-1})})[0], ints({1}, {lowest}));
   expect_error(ErrorCode::invalid_argument, "divided by zero", [] {
@@ -128,6 +129,7 @@ TEST_CASE("Min, Max, Sum and Mean fold any number of inputs", "[variadic]") {
   const Tensor c = floats({1}, {2});
   expect_close(run_op("Max", 13, {}, {a, b, c})[0], floats({3}, {4, not_a_number, 3}));
   expect_close(run_op("Min", 13, {}, {b, a})[0], floats({3}, {1, not_a_number, 2}));
+  expect_close(run_op("Min", 13, {}, {a, b})[0], floats({3}, {1, not_a_number, 2}));
   expect_close(run_op("Sum", 13, {}, {a, b, c})[0], floats({3}, {7, not_a_number, 7}));
   expect_close(run_op("Mean", 13, {}, {a, b, c})[0], floats({3}, {7.0f / 3, not_a_number, 7.0f / 3}));
   expect_close(run_op("Mean", 13, {}, {b})[0], b);

@@ -93,6 +93,12 @@ TEST_CASE("Loop infers carried values that change their shape", "[loop]") {
       infer(*op, {trips, condition, InferInput(DType::float32, {1, batch})}, 2, {body(0)});
   CHECK(kept.text(0) == "float32[1, batch]");
   CHECK(kept.text(1) == "float32[?, batch, 2]");
+  // The second value takes the shape that the first had an iteration before: one pass does not see it grow.
+  const SubgraphTypes chained = [](const Types& in) {
+    return Types{in[1], float_type({(*in[2].shape)[0] + Dim(1)}), in[2]};
+  };
+  const InferInput one(DType::float32, {1});
+  CHECK(infer(*op, {trips, condition, one, one}, 2, {chained}).text(1) == "float32[?]");
   expect_error(ErrorCode::bad_model, "body has 3 outputs", [&] {
     const InferInput x(DType::float32, {1, batch});
     infer(*op, {trips, condition, x, x, x}, 3, {body(0)});
