@@ -49,7 +49,12 @@ Layout make_layout(const Dims& a, const Dims& b) {
 
 template <class T>
 void multiply(RunContext& context, const Layout& layout, const T* a, const T* b, T* y) {
-  const auto& [m, k, n, stack, output, a_strides, b_strides] = layout;
+  const int64_t m = layout.m;
+  const int64_t k = layout.k;
+  const int64_t n = layout.n;
+  const Dims& stack = layout.stack;
+  const auto& a_strides = layout.a_strides;
+  const auto& b_strides = layout.b_strides;
   const int64_t row_blocks = (m + row_block - 1) / row_block;
   const int64_t column_blocks = (n + product_column_block - 1) / product_column_block;
   context.parallel_for(element_count(stack) * row_blocks * column_blocks, [&](int64_t task) {

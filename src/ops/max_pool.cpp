@@ -34,7 +34,9 @@ void run_max_pool(RunContext& context, const MaxPoolAttrs& attrs) {
                          ? context.output(1, DType::int64, dims).data<int64_t>().data()
                          : nullptr;
   const auto axes = as_three(windows);
-  const auto& [d, h, w] = axes;
+  const auto& d = axes[0];
+  const auto& h = axes[1];
+  const auto& w = axes[2];
   const int64_t in_plane = d.input * h.input * w.input;
   const int64_t out_plane = d.output * h.output * w.output;
   context.parallel_for(out_plane == 0 ? 0 : x.dim(0) * x.dim(1), [&](int64_t plane) {
