@@ -71,7 +71,8 @@ using Dims = std::vector<int64_t>;
 
 /// "[1, 3, 224, 224]"
 std::string dims_text(std::span<const int64_t> dims);
-/// Product of dims (1 for a scalar). Throws Error if a dim is negative or the product overflows.
+/// Product of dims (1 for a scalar). Throws Error if a dim is negative or the product of those that are not 0
+/// overflows.
 int64_t element_count(std::span<const int64_t> dims);
 /// Bytes of a dense tensor; packed types are rounded up to whole bytes. Throws Error on overflow.
 size_t tensor_bytes(DType dtype, std::span<const int64_t> dims);

@@ -136,15 +136,17 @@ bool is_known_dtype(int32_t onnx_number) noexcept {
 std::string dims_text(std::span<const int64_t> dims) { return fmt::format("[{}]", fmt::join(dims, ", ")); }
 
 int64_t element_count(std::span<const int64_t> dims) {
+  // A zero does not excuse the others: strides are products of dims, too, and must not overflow.
   int64_t count = 1;
-  for (int64_t dim : dims)
+  bool empty = false;
+  for (int64_t dim : dims) {
     if (dim < 0) fail(ErrorCode::invalid_argument, "dims {} hold a negative number", dims_text(dims));
-  if (std::ranges::find(dims, 0) != dims.end()) return 0;
-  for (int64_t dim : dims)
-    if (__builtin_mul_overflow(count, dim, &count))
+    empty |= dim == 0;
+    if (dim != 0 && __builtin_mul_overflow(count, dim, &count))
       fail(ErrorCode::invalid_argument, "dims {} multiply to more elements than 64 bits hold",
            dims_text(dims));
-  return count;
+  }
+  return empty ? 0 : count;
 }
 
 size_t tensor_bytes(DType dtype, std::span<const int64_t> dims) {
