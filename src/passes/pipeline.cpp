@@ -13,6 +13,7 @@ constexpr Pass pipeline[] = {
     {"remove_identities", remove_identities},  // nodes that pass their input on
     {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
     {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
+    {"select_kernels", select_kernels},        // a tuned kernel for each node that has one
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <spinel/limits.hpp>
 #include <spinel/log.hpp>
 
+#include "cpu/isa.hpp"
 #include "graph/graph.hpp"
 
 namespace spinel::passes {
@@ -14,6 +15,7 @@ namespace spinel::passes {
 struct Settings {
   DType dtype = DType::undefined;  ///< float16 or float32; undefined: the model's own.
   bool keep_io_types = false;
+  const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels are chosen.
   Limits limits;
   LogCallback log;
 };
@@ -39,5 +41,6 @@ size_t fold_constants(graph::Graph& graph, const Settings& settings);
 size_t remove_identities(graph::Graph& graph, const Settings& settings);
 size_t remove_duplicates(graph::Graph& graph, const Settings& settings);
 size_t remove_dead_nodes(graph::Graph& graph, const Settings& settings);
+size_t select_kernels(graph::Graph& graph, const Settings& settings);
 
 }  // namespace spinel::passes

@@ -1,0 +1,53 @@
+#include "cpu/isa.hpp"
+
+#include "base/text.hpp"
+#include "cpu/kernels.hpp"
+
+namespace spinel::cpu {
+namespace {
+
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+// F16C is not among the names that the compilers know; every processor with AVX2 has it.
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#endif
+bool always() { return true; }
+
+const Isa isa_table[] = {
+#if defined(__x86_64__)
+    {"avx512", has_avx512, &avx512::kernels},
+    {"avx2", has_avx2, &avx2::kernels},
+#endif
+    {"portable", always, &portable::kernels},
+};
+
+}  // namespace
+
+std::span<const Isa> isas() { return isa_table; }
+
+const Isa& best_isa() {
+  for (const Isa& isa : isa_table)
+    if (isa.available()) return isa;
+  return isa_table[std::size(isa_table) - 1];
+}
+
+const Isa& find_isa(std::string_view name) {
+  if (name.empty()) return best_isa();
+  std::string names;
+  for (const Isa& isa : isa_table) {
+    if (name == isa.name) {
+      if (!isa.available())
+        fail(ErrorCode::unsupported, "this machine lacks the instruction set '{}'; its best is '{}'", name,
+             best_isa().name);
+      return isa;
+    }
+    names += (names.empty() ? "" : ", ") + std::string(isa.name);
+  }
+  fail(ErrorCode::not_found, "there are no kernels for the instruction set '{}'; this build has: {}", name,
+       names);
+}
+
+}  // namespace spinel::cpu

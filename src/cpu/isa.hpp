@@ -1,0 +1,25 @@
+// Instruction sets: which kernels this machine can run.
+#pragma once
+#include <span>
+#include <string_view>
+
+namespace spinel::cpu {
+
+struct Kernels;
+
+/// One instruction set that the tuned kernels were compiled for.
+struct Isa {
+  const char* name;  ///< "avx512", "avx2", "portable".
+  bool (*available)();
+  const Kernels* kernels;
+};
+
+/// Those of this build, best first; the last runs everywhere.
+std::span<const Isa> isas();
+/// The best that this machine has.
+const Isa& best_isa();
+/// Throws Error(not_found) that lists the names, or Error(unsupported) if this machine lacks it. Empty: the
+/// best.
+const Isa& find_isa(std::string_view name);
+
+}  // namespace spinel::cpu

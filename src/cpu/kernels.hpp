@@ -1,0 +1,94 @@
+// The tuned kernels' interface: one table of functions an instruction set.
+//
+// Kernels never allocate, lock, throw or call the system. Each computes an output element by a sequence of
+// operations that depends on the layer's dims alone: not on the batch, nor on where a block of rows begins.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace spinel::cpu {
+
+/// What a product is followed by.
+enum class Activation : int32_t {
+  none,
+  clamp,  ///< To [low, high]; ReLU is clamp to [0, inf].
+  sigmoid,
+  silu,          ///< x * sigmoid(x)
+  hard_sigmoid,  ///< clamp(alpha * x + beta, 0, 1), alpha in `low` and beta in `high`
+  hard_swish,    ///< x * clamp(x / 6 + 1 / 2, 0, 1)
+  gelu,          ///< x * (1 + erf(x / sqrt 2)) / 2
+  gelu_tanh,     ///< its approximation by tanh
+  tanh,
+};
+
+/// Depth of the blocks that a product is summed in: K order is block after block, element after element.
+constexpr int64_t depth_block = 256;
+
+/// activation(product + bias + residual), element by element.
+struct Epilogue {
+  const float* bias = nullptr;     ///< One a column.
+  const void* residual = nullptr;  ///< Of the output's element type.
+  int64_t residual_stride = 0;     ///< Elements between rows.
+  Activation activation = Activation::none;
+  float low = 0;
+  float high = 0;
+};
+
+/// One depth block of C = A * B for a block of rows.
+struct GemmBlock {
+  const float* a = nullptr;  ///< rows x depth
+  int64_t a_stride = 0;      ///< Floats between rows.
+  const float* b = nullptr;  ///< Packed by pack_columns; of a later group of columns: its first panel.
+  int64_t whole_depth = 0;   ///< Of the packed B.
+  int64_t k = 0;             ///< Where this depth block begins.
+  float* c = nullptr;        ///< rows x columns
+  int64_t c_stride = 0;      ///< Floats between rows.
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t depth = 0;                   ///< Of this block.
+  bool accumulate = false;             ///< C already holds the sum of the earlier blocks.
+  const Epilogue* epilogue = nullptr;  ///< With the last block.
+};
+
+/// A convolution's input seen as the matrix of its patches: a row an output pixel, a column a (kh, kw,
+/// channel).
+struct Patches {
+  const void* x = nullptr;   ///< [N, height, width, pixel_stride], first channel of the group.
+  int64_t pixel_stride = 0;  ///< Elements between pixels.
+  int64_t channels = 0;      ///< Of the group.
+  int64_t height = 0, width = 0;
+  int64_t out_height = 0, out_width = 0;
+  int64_t kernel_h = 0, kernel_w = 0;
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t dilation_h = 1, dilation_w = 1;
+  int64_t pad_top = 0, pad_left = 0;
+};
+
+struct Kernels {
+  int64_t vector_floats;  ///< Columns are padded to a multiple of it.
+  int64_t panel_columns;  ///< Columns of a panel of B.
+  int64_t tile_rows;      ///< Rows of the register tile; a block of rows is best a multiple of it.
+
+  /// Packs B for gemm_block: panels of panel_columns columns, each depth x panel_columns, the last one only
+  /// as wide as the vectors that it needs; padded with zeros. b(k, n) = from[k * row_stride + n *
+  /// column_stride].
+  void (*pack_columns)(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
+                       int64_t columns, float* to);
+  void (*gemm_block)(const GemmBlock& block);
+  /// Copies rows [row, row + rows), columns [k, k + depth) of the patches to `to` with `to_stride` floats
+  /// between rows.
+  void (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+                       int64_t to_stride);
+};
+
+namespace portable {
+extern const Kernels kernels;
+}
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace avx512 {
+extern const Kernels kernels;
+}
+
+}  // namespace spinel::cpu

@@ -1,0 +1,10 @@
+// Activations that follow a product, applied to a tile that is still in the first-level cache.
+#pragma once
+#include "cpu/kernels.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+
+/// Applies the epilogue's activation in place to rows x columns of c.
+void activate_rows(const Epilogue& epilogue, float* c, int64_t c_stride, int64_t rows, int64_t columns);
+
+}  // namespace spinel::cpu::SPINEL_ISA

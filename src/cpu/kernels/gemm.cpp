@@ -1,0 +1,208 @@
+// The product of a block of rows with packed columns: the register tile and the loops around it.
+#include "cpu/kernels/gemm.hpp"
+
+#include "cpu/kernels/activations.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+namespace {
+
+/// One register tile: Rows x (Vectors vectors), the last vector of a row only `columns` wide altogether.
+struct Tile {
+  const float* a;
+  int64_t a_stride;
+  const float* b;
+  float* c;
+  int64_t c_stride;
+  int64_t depth;
+  int64_t columns;
+  bool accumulate;
+  const Epilogue* epilogue;
+  int64_t row, column;  ///< Of the block, for the epilogue.
+};
+
+inline Vec load_columns(const float* p, int v, int64_t columns) {
+  const int64_t left = columns - int64_t{v} * vector_floats;
+  p += v * vector_floats;
+  return left >= vector_floats ? load(p) : load_partial(p, left);
+}
+
+template <int Rows, int Vectors>
+void multiply_tile(const Tile& t) {
+  Vec acc[Rows][Vectors];
+  const bool whole = t.columns == Vectors * vector_floats;
+  if (!t.accumulate) {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) acc[m][v] = Vec{};
+  } else if (whole) {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) acc[m][v] = load(t.c + m * t.c_stride + v * vector_floats);
+  } else {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) acc[m][v] = load_columns(t.c + m * t.c_stride, v, t.columns);
+  }
+
+  // Rows are reached from a base pointer every five rows as base + {0, 1, 2, 3, 4} * stride, which are
+  // addressing modes of x86: more pointers would not fit into the registers.
+  const int64_t stride = t.a_stride * static_cast<int64_t>(sizeof(float));
+  const int64_t stride3 = 3 * stride;
+  const char* a0 = reinterpret_cast<const char*>(t.a);
+  const char* a5 = a0 + 5 * stride;
+  const char* a10 = a5 + 5 * stride;
+  const float* b = t.b;
+  for (int64_t k = 0; k < t.depth; ++k) {
+    Vec bv[Vectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) bv[v] = load(b + v * vector_floats);
+    b += Vectors * vector_floats;
+    __builtin_prefetch(b + 8 * Vectors * vector_floats);
+#define SPINEL_ROW(m, address)                                                                      \
+  if constexpr (Rows > (m)) {                                                                       \
+    const Vec x = broadcast(*reinterpret_cast<const float*>(address));                              \
+    _Pragma("GCC unroll 4") for (int v = 0; v < Vectors; ++v) acc[m][v] = fma(x, bv[v], acc[m][v]); \
+  }
+    SPINEL_ROW(0, a0)
+    SPINEL_ROW(1, a0 + stride)
+    SPINEL_ROW(2, a0 + 2 * stride)
+    SPINEL_ROW(3, a0 + stride3)
+    SPINEL_ROW(4, a0 + 4 * stride)
+    SPINEL_ROW(5, a5)
+    SPINEL_ROW(6, a5 + stride)
+    SPINEL_ROW(7, a5 + 2 * stride)
+    SPINEL_ROW(8, a5 + stride3)
+    SPINEL_ROW(9, a5 + 4 * stride)
+    SPINEL_ROW(10, a10)
+    SPINEL_ROW(11, a10 + stride)
+    SPINEL_ROW(12, a10 + 2 * stride)
+    SPINEL_ROW(13, a10 + stride3)
+#undef SPINEL_ROW
+    a0 += sizeof(float);
+    a5 += sizeof(float);
+    a10 += sizeof(float);
+  }
+
+  if (const Epilogue* e = t.epilogue) {
+    if (e->bias != nullptr) {
+      Vec bias[Vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) bias[v] = load_columns(e->bias + t.column, v, t.columns);
+#pragma GCC unroll 16
+      for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) acc[m][v] += bias[v];
+    }
+    if (e->residual != nullptr) {
+      const float* residual = static_cast<const float*>(e->residual) + t.row * e->residual_stride + t.column;
+#pragma GCC unroll 16
+      for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v)
+          acc[m][v] += load_columns(residual + m * e->residual_stride, v, t.columns);
+    }
+    if (e->activation == Activation::clamp) {
+      const Vec low = broadcast(e->low);
+      const Vec high = broadcast(e->high);
+#pragma GCC unroll 16
+      for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) acc[m][v] = clamp(acc[m][v], low, high);
+    }
+  }
+
+  if (whole) {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) store(t.c + m * t.c_stride + v * vector_floats, acc[m][v]);
+  } else {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) {
+        const int64_t left = t.columns - int64_t{v} * vector_floats;
+        float* c = t.c + m * t.c_stride + v * vector_floats;
+        if (left >= vector_floats)
+          store(c, acc[m][v]);
+        else
+          store_partial(c, acc[m][v], left);
+      }
+  }
+}
+
+using TileFunction = void (*)(const Tile&);
+
+template <int Vectors>
+TileFunction tile_function(int64_t rows) {
+  static constexpr TileFunction table[] = {
+    nullptr,
+    multiply_tile<1, Vectors>,
+    multiply_tile<2, Vectors>,
+    multiply_tile<3, Vectors>,
+    multiply_tile<4, Vectors>,
+    multiply_tile<5, Vectors>,
+    multiply_tile<6, Vectors>,
+#if defined(__AVX512F__)
+    multiply_tile<7, Vectors>,
+    multiply_tile<8, Vectors>,
+    multiply_tile<9, Vectors>,
+    multiply_tile<10, Vectors>,
+    multiply_tile<11, Vectors>,
+    multiply_tile<12, Vectors>,
+    multiply_tile<13, Vectors>,
+    multiply_tile<14, Vectors>,
+#endif
+  };
+  return table[rows];
+}
+
+}  // namespace
+
+void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
+                  int64_t columns, float* to) {
+  for (int64_t n0 = 0; n0 < columns; n0 += panel_columns) {
+    const int64_t count = columns - n0 < panel_columns ? columns - n0 : panel_columns;
+    const int64_t width = count <= vector_floats ? vector_floats : panel_columns;
+    for (int64_t k = 0; k < depth; ++k) {
+      const float* row = from + k * row_stride + n0 * column_stride;
+      for (int64_t n = 0; n < count; ++n) to[n] = row[n * column_stride];
+      for (int64_t n = count; n < width; ++n) to[n] = 0;
+      to += width;
+    }
+  }
+}
+
+void gemm_block(const GemmBlock& block) {
+  const bool activates = block.epilogue != nullptr && block.epilogue->activation > Activation::clamp;
+  // Rows are shared out evenly, so that the last tile is not much smaller than the others.
+  const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
+  for (int64_t n = 0; n < block.columns; n += panel_columns) {
+    const int64_t columns = block.columns - n < panel_columns ? block.columns - n : panel_columns;
+    const bool narrow = columns <= vector_floats;
+    const float* b = block.b + n * block.whole_depth + block.k * (narrow ? vector_floats : panel_columns);
+    int64_t row = 0;
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t rows = (block.rows - row + tiles - tile - 1) / (tiles - tile);
+      const Tile t{.a = block.a + row * block.a_stride,
+                   .a_stride = block.a_stride,
+                   .b = b,
+                   .c = block.c + row * block.c_stride + n,
+                   .c_stride = block.c_stride,
+                   .depth = block.depth,
+                   .columns = columns,
+                   .accumulate = block.accumulate,
+                   .epilogue = block.epilogue,
+                   .row = row,
+                   .column = n};
+      (narrow ? tile_function<1>(rows) : tile_function<tile_vectors>(rows))(t);
+      if (activates) activate_rows(*block.epilogue, t.c, t.c_stride, rows, columns);
+      row += rows;
+    }
+  }
+}
+
+}  // namespace spinel::cpu::SPINEL_ISA

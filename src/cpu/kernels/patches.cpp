@@ -1,0 +1,84 @@
+// A convolution's patches as rows of a matrix.
+#include "cpu/kernels/patches.hpp"
+
+#include "cpu/kernels/simd.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+namespace {
+
+void copy(const float* from, int64_t count, float* to) {
+  for (; count >= vector_floats; count -= vector_floats, from += vector_floats, to += vector_floats)
+    store(to, load(from));
+  if (count > 0) store_partial(to, load_partial(from, count), count);
+}
+
+void clear(float* to, int64_t count) {
+  for (; count >= vector_floats; count -= vector_floats, to += vector_floats) store(to, Vec{});
+  if (count > 0) store_partial(to, Vec{}, count);
+}
+
+/// Elements [begin, begin + count) of one kernel row of a patch, which are `taps` pixels of p.channels each;
+/// the first pixel is at column `column` of the image row, where pixels outside are zero. Neighbouring pixels
+/// are contiguous.
+void copy_dense_run(const Patches& p, const float* row, int64_t column, int64_t begin, int64_t count,
+                    float* to) {
+  const int64_t first = -column * p.channels;           // Elements before it lie left of the image,
+  const int64_t end = (p.width - column) * p.channels;  // and from here on right of it.
+  const int64_t left = begin < first ? (first - begin < count ? first - begin : count) : 0;
+  clear(to, left);
+  const int64_t stop = begin + count < end ? begin + count : end;
+  const int64_t inside = stop - (begin + left) > 0 ? stop - (begin + left) : 0;
+  if (inside > 0) copy(row + column * p.channels + begin + left, inside, to + left);
+  clear(to + left + inside, count - left - inside);
+}
+
+/// The same where pixels lie apart (dilation, or channels of a group).
+void copy_sparse_run(const Patches& p, const float* row, int64_t column, int64_t begin, int64_t count,
+                     float* to) {
+  while (count > 0) {
+    const int64_t tap = begin / p.channels;
+    const int64_t channel = begin % p.channels;
+    const int64_t run = p.channels - channel < count ? p.channels - channel : count;
+    const int64_t x = column + tap * p.dilation_w;
+    if (x < 0 || x >= p.width)
+      clear(to, run);
+    else
+      copy(row + x * p.pixel_stride + channel, run, to);
+    begin += run;
+    count -= run;
+    to += run;
+  }
+}
+
+}  // namespace
+
+void pack_patches(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+                  int64_t to_stride) {
+  const bool dense = p.pixel_stride == p.channels && p.dilation_w == 1;
+  const int64_t kernel_row = p.kernel_w * p.channels;
+  const int64_t out_plane = p.out_height * p.out_width;
+  for (int64_t r = row; r < row + rows; ++r, to += to_stride) {
+    const int64_t sample = r / out_plane;
+    const int64_t oh = r % out_plane / p.out_width;
+    const int64_t ow = r % p.out_width;
+    const float* image = static_cast<const float*>(p.x) + sample * p.height * p.width * p.pixel_stride;
+    const int64_t column = ow * p.stride_w - p.pad_left;
+    float* out = to;
+    for (int64_t at = k; at < k + depth;) {
+      const int64_t kh = at / kernel_row;
+      const int64_t begin = at % kernel_row;
+      const int64_t count = kernel_row - begin < k + depth - at ? kernel_row - begin : k + depth - at;
+      const int64_t y = oh * p.stride_h - p.pad_top + kh * p.dilation_h;
+      if (y < 0 || y >= p.height)
+        clear(out, count);
+      else if (dense)
+        copy_dense_run(p, image + y * p.width * p.pixel_stride, column, begin, count, out);
+      else
+        copy_sparse_run(p, image + y * p.width * p.pixel_stride, column, begin, count, out);
+      at += count;
+      out += count;
+    }
+  }
+}
+
+}  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,10 @@
+// What kernels/table.cpp takes from patches.cpp.
+#pragma once
+#include "cpu/kernels.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+
+void pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+                  int64_t to_stride);
+
+}  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,24 @@
+// Gives each node the first tuned kernel that takes it; the reference kernel stays where none does.
+#include "cpu/kernel_list.hpp"
+#include "passes/pipeline.hpp"
+
+namespace spinel::passes {
+
+size_t select_kernels(graph::Graph& graph, const Settings& settings) {
+  size_t changes = 0;
+  for (graph::Node& node : graph.nodes) {
+    for (auto& subgraph : node.subgraphs) changes += select_kernels(*subgraph, settings);
+    for (const cpu::KernelEntry& entry : cpu::kernel_list()) {
+      if (node.op->name() != entry.op) continue;
+      std::string refusal;
+      graph::OpPtr op = entry.make({graph, node, *settings.isa->kernels}, refusal);
+      if (op == nullptr) continue;
+      node.op = std::move(op);
+      ++changes;
+      break;
+    }
+  }
+  return changes;
+}
+
+}  // namespace spinel::passes
