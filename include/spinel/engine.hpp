@@ -63,6 +63,9 @@ struct EngineOptions {
   std::string pass_path;
   /// Path to write an engine file to; not supported yet.
   std::string save_engine;
+  /// Target `onnx` alone: absolute path of ONNX Runtime's shared library, or of the folder that holds it.
+  /// Empty: the usual search of the dynamic loader for libonnxruntime.so.
+  std::string onnxruntime_path;
   /// The device, or the rank of this process where several share the machine.
   int rank = 0;
   /// Processes that share this machine's cores; the default number of SPAs is divided by it. At least 1.

@@ -16,6 +16,13 @@ namespace spinel {
 namespace {
 
 void check_options(const EngineOptions& options) {
+  const bool has_passes = backend::find_target(options.target).has_passes;
+  if (!has_passes && !options.pass_path.empty())
+    fail(ErrorCode::unsupported, "pass_path '{}': target '{}' runs the file as it is; leave it out",
+         options.pass_path, options.target);
+  if (!has_passes && !options.save_engine.empty())
+    fail(ErrorCode::unsupported, "save_engine '{}': target '{}' makes no engine files; leave it out",
+         options.save_engine, options.target);
   if (!options.pass_path.empty())
     fail(ErrorCode::unsupported, "pass_path '{}': this version cannot configure its passes; leave it out",
          options.pass_path);
@@ -99,6 +106,9 @@ struct InferEngine::Impl {
     compile.limits = options.limits;
     compile.log = options.log;
     compile.input_size = input_sizes(source);
+    compile.spas = spas;
+    compile.threads_per_spa = options.threads_per_spa;
+    compile.onnxruntime_path = options.onnxruntime_path;
     model = target.compile(source, compile);
     order = input_order(model->inputs(), options.input_name);
     for (size_t index : order) inputs.push_back(model->inputs()[index]);
@@ -109,7 +119,8 @@ struct InferEngine::Impl {
     std::vector<std::unique_ptr<backend::Replica>> items;
     for (int i = 0; i < spas; ++i) items.push_back(model->make_replica());
     replicas = std::make_unique<runtime::LeasePool<backend::Replica>>(std::move(items));
-    threads = std::make_unique<runtime::ThreadPool>(spas * options.threads_per_spa - 1);
+    const int threads_per_replica = model->has_own_threads() ? 1 : options.threads_per_spa;
+    threads = std::make_unique<runtime::ThreadPool>(spas * threads_per_replica - 1);
     queue = std::make_unique<runtime::AsyncQueue>();
     warn_about_split();
   }
@@ -229,7 +240,6 @@ std::unique_ptr<InferEngine::Impl> InferEngine::load(const onnx::ModelSource& so
 
 InferEngine::InferEngine(const EngineOptions& options) {
   check_options(options);
-  backend::find_target(options.target);
   if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
   impl_ = load(onnx::open_model(options.ckpt, options.limits), options, options.ckpt + ": ");
 }

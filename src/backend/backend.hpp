@@ -18,6 +18,11 @@ struct CompileOptions {
   bool keep_io_types = false;
   /// By input name: dims that replace dynamic ones; an entry that is not positive leaves the dim as it is.
   std::map<std::string, Dims> input_size;
+  /// Replicas that will be asked for, and threads that work on one's part.
+  int spas = 1;
+  int threads_per_spa = 1;
+  /// EngineOptions::onnxruntime_path.
+  std::string onnxruntime_path;
   Limits limits;
   LogCallback log;
 };
@@ -57,12 +62,16 @@ class Model {
   virtual MemoryReport memory(std::span<const Dims> input_dims) const = 0;
   virtual std::string graph_text() const = 0;
   virtual DType compute_dtype() const = 0;
+  /// Whether replicas bring the threads of their part along and have no use for RunServices::parallel_for.
+  virtual bool has_own_threads() const { return false; }
 };
 
 /// One kind of executor.
 struct Target {
   const char* name;
   std::unique_ptr<Model> (*compile)(const onnx::ModelSource& source, const CompileOptions& options);
+  /// Whether it compiles the graph itself, so that pass_path and save_engine mean something.
+  bool has_passes = true;
 };
 
 /// Every target of this build, the default first.
