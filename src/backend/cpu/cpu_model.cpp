@@ -1,6 +1,6 @@
 #include "backend/cpu/cpu_model.hpp"
 
-#include "base/text.hpp"
+#include "backend/model_info.hpp"
 #include "graph/infer.hpp"
 #include "passes/pipeline.hpp"
 #include "plan/program.hpp"
@@ -12,22 +12,6 @@ namespace {
 using graph::Graph;
 using graph::RuntimeValue;
 using graph::ValueId;
-
-TensorInfo tensor_info(const std::string& name, const graph::ValueType& type, int batch_axis) {
-  if (!type.is_tensor())
-    fail(ErrorCode::unsupported, "'{}' is a {}; a model's inputs and outputs must be tensors", name,
-         type.text());
-  TensorInfo info;
-  info.name = name;
-  info.dtype = type.dtype;
-  info.has_rank = type.shape.has_value();
-  info.batch_axis = batch_axis;
-  for (const graph::Dim& dim : type.shape.value_or(graph::Shape{})) {
-    info.dims.push_back(dim.is_constant() ? dim.constant() : -1);
-    info.dim_names.push_back(dim.is_constant() ? "" : dim.text());
-  }
-  return info;
-}
 
 class CpuReplica final : public Replica {
  public:
@@ -49,21 +33,9 @@ class CpuModel final : public Model {
  public:
   explicit CpuModel(std::shared_ptr<const plan::Program> program) : program_(std::move(program)) {
     const Graph& graph = program_->graph();
-    const graph::BatchAnalysis& analysis = program_->batch();
-    batch_.proven = analysis.proven;
-    batch_.fixed = analysis.batch_dim.is_constant() ? analysis.batch_dim.constant() : 0;
-    batch_.input_axes = analysis.input_axes;
-    batch_.output_axes = analysis.output_axes;
-    batch_.output_axes.resize(graph.outputs.size(), -1);
-    batch_.blocking_node = analysis.blocking_node;
-    batch_.reason = analysis.reason;
-    for (size_t i = 0; i < graph.inputs.size(); ++i) {
-      const graph::Value& value = graph.value(graph.inputs[i]);
-      inputs_.push_back(tensor_info(value.name, value.type, batch_.proven ? batch_.input_axes[i] : -1));
-    }
-    for (size_t i = 0; i < graph.outputs.size(); ++i)
-      outputs_.push_back(tensor_info(graph.output_names[i], graph.value(graph.outputs[i]).type,
-                                     batch_.proven ? batch_.output_axes[i] : -1));
+    batch_ = batch_info(program_->batch(), graph.outputs.size());
+    inputs_ = input_infos(graph, batch_);
+    outputs_ = output_infos(graph, batch_);
   }
 
   const std::vector<TensorInfo>& inputs() const override { return inputs_; }
@@ -89,13 +61,7 @@ class CpuModel final : public Model {
 
   std::string graph_text() const override { return graph::to_text(program_->graph()); }
 
-  DType compute_dtype() const override {
-    for (const graph::Value& value : program_->graph().values)
-      if (value.type.dtype == DType::float16 || value.type.dtype == DType::float32 ||
-          value.type.dtype == DType::float64 || value.type.dtype == DType::bfloat16)
-        if (value.producer != graph::no_node) return value.type.dtype;
-    return DType::undefined;
-  }
+  DType compute_dtype() const override { return backend::compute_dtype(program_->graph()); }
 
  private:
   std::shared_ptr<const plan::Program> program_;
@@ -103,36 +69,6 @@ class CpuModel final : public Model {
   std::vector<TensorInfo> outputs_;
   BatchInfo batch_;
 };
-
-/// Fixes dynamic dims of the inputs. A symbol that is fixed for one input is fixed everywhere.
-void apply_input_size(Graph& graph, const std::map<std::string, Dims>& input_size) {
-  std::map<std::string, int64_t> fixed;
-  for (ValueId id : graph.inputs) {
-    const graph::Value& value = graph.value(id);
-    const auto found = input_size.find(value.name);
-    if (found == input_size.end() || !value.type.shape) continue;
-    const graph::Shape& shape = *value.type.shape;
-    const Dims& wanted = found->second;
-    if (wanted.size() != shape.size())
-      fail(ErrorCode::invalid_argument, "input_size {} does not fit input '{}', which takes {}",
-           dims_text(wanted), value.name, value.type.text());
-    for (size_t axis = 0; axis < shape.size(); ++axis) {
-      if (wanted[axis] <= 0) continue;
-      if (shape[axis].is_constant() ? shape[axis].constant() != wanted[axis]
-                                    : !fixed.try_emplace(shape[axis].text(), wanted[axis]).second &&
-                                          fixed[shape[axis].text()] != wanted[axis])
-        fail(ErrorCode::invalid_argument, "input_size {} contradicts input '{}', which takes {}",
-             dims_text(wanted), value.name, value.type.text());
-    }
-  }
-  for (ValueId id : graph.inputs) {
-    graph::Value& value = graph.value(id);
-    if (!value.type.shape) continue;
-    for (graph::Dim& dim : *value.type.shape)
-      if (const auto found = fixed.find(dim.text()); !dim.is_constant() && found != fixed.end())
-        dim = found->second;
-  }
-}
 
 }  // namespace
 
