@@ -123,10 +123,10 @@ class BatchRun {
   BatchRun(const RunResources& resources, const std::vector<Tensor>& inputs, std::span<Tensor> outputs,
            const CancelToken* cancel)
       : resources_(resources), inputs_(inputs), outputs_(outputs), split_(plan_split(resources, inputs)) {
-    services_.parallel_for = [&threads = resources.threads](int64_t count,
-                                                            const std::function<void(int64_t)>& fn) {
+    services_.parallel_for = [&threads = resources.threads](int64_t count, FunctionRef<void(int64_t)> fn) {
       threads.parallel_for(count, fn);
     };
+    services_.concurrency = resources.threads.concurrency();
     services_.cancelled = cancel ? cancel->flag() : nullptr;
     services_.max_tensor_bytes = resources.options.limits.max_tensor_bytes;
   }

@@ -1,5 +1,6 @@
 #include "graph/interpret.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "base/text.hpp"
@@ -43,7 +44,7 @@ class NodeRun final : public RunContext {
   const ValueType* output_type(size_t index) const override {
     return wants_output(index) ? &graph_.value(node_.outputs[index]).type : nullptr;
   }
-  Tensor& output(size_t index, DType dtype, Dims dims) override {
+  Tensor& output(size_t index, DType dtype, const Dims& dims) override {
     RuntimeValue& slot = output_slot(index);
     if (buffers_ != nullptr && wants_output(index)) {
       Tensor planned = (*buffers_)(index);
@@ -58,7 +59,7 @@ class NodeRun final : public RunContext {
     if (services_.max_tensor_bytes != 0 && tensor_bytes(dtype, dims) > services_.max_tensor_bytes)
       fail(ErrorCode::limit_exceeded, "output {} {}{} exceeds the limit max_tensor_bytes, {}", index,
            dtype_name(dtype), dims_text(dims), services_.max_tensor_bytes);
-    slot = Tensor::uninitialized(dtype, std::move(dims));
+    slot = Tensor::uninitialized(dtype, dims);
     return slot.tensor();
   }
   void set_output(size_t index, RuntimeValue value) override { output_slot(index) = std::move(value); }
@@ -70,9 +71,14 @@ class NodeRun final : public RunContext {
       captured.push_back(values_[static_cast<size_t>(capture.outer)]);
     return interpret(inner, std::move(inputs), captured, services_);
   }
-  void parallel_for(int64_t count, const std::function<void(int64_t)>& fn) override {
+  void parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) override {
     if (services_.parallel_for && count > 1) return services_.parallel_for(count, fn);
     for (int64_t i = 0; i < count; ++i) fn(i);
+  }
+  int concurrency() const override { return std::max(services_.concurrency, 1); }
+  std::byte* scratch() override {
+    shared_ = scratch_block(booked().shared_bytes);
+    return static_cast<std::byte*>(shared_.raw());
   }
   void check_cancelled() const override {
     if (services_.cancelled != nullptr && services_.cancelled->load(std::memory_order_relaxed))
@@ -80,7 +86,33 @@ class NodeRun final : public RunContext {
   }
   const std::vector<const RuntimeValue*>& inputs() const { return inputs_; }
 
+ protected:
+  ThreadScratch thread_scratch() override {
+    const uint64_t stride = (booked().per_thread_bytes + 63) / 64 * 64;
+    per_thread_ = scratch_block(stride * static_cast<uint64_t>(concurrency()));
+    return {static_cast<std::byte*>(per_thread_.raw()), static_cast<size_t>(stride), concurrency()};
+  }
+
  private:
+  class Sizes final : public ScratchContext {
+   public:
+    explicit Sizes(NodeRun& run) : run_(run) {}
+    std::span<const int64_t> input_dims(size_t index) const override { return dims(run_.value(index)); }
+    std::span<const int64_t> output_dims(size_t index) const override {
+      return dims(run_.output_slot(index));
+    }
+
+   private:
+    static std::span<const int64_t> dims(const RuntimeValue& value) {
+      return value.is_tensor() ? std::span<const int64_t>(value.tensor().dims()) : std::span<const int64_t>();
+    }
+    NodeRun& run_;
+  };
+
+  Scratch booked() { return node_.op->scratch(Sizes(*this)); }
+  static Tensor scratch_block(uint64_t bytes) {
+    return Tensor::uninitialized(DType::uint8, {static_cast<int64_t>(bytes)});
+  }
   RuntimeValue& output_slot(size_t index) {
     if (!wants_output(index)) return ignored_.at(index);
     return values_[static_cast<size_t>(node_.outputs[index])];
@@ -94,6 +126,8 @@ class NodeRun final : public RunContext {
   std::vector<const RuntimeValue*> inputs_;
   std::vector<std::unique_ptr<RuntimeValue>> constants_;
   std::vector<RuntimeValue> ignored_;
+  Tensor shared_;
+  Tensor per_thread_;
 };
 
 }  // namespace

@@ -10,9 +10,13 @@ namespace spinel::graph {
 
 /// What running needs from outside. Default: the calling thread, no cancelling, no limit.
 struct RunServices {
-  std::function<void(int64_t count, const std::function<void(int64_t)>& fn)> parallel_for;
+  /// Runs fn(0) ... fn(count - 1), at most `concurrency` at once.
+  std::function<void(int64_t count, FunctionRef<void(int64_t task)> fn)> parallel_for;
+  int concurrency = 1;
   const std::atomic<bool>* cancelled = nullptr;
   uint64_t max_tensor_bytes = 0;
+  /// Told of every node of the main graph that ran: begin and end in nanoseconds of steady_clock.
+  std::function<void(const Node& node, int64_t begin_ns, int64_t end_ns)> observe;
 };
 
 /// Where a node's output goes: a buffer that is planned, or nothing, in which case one is allocated.

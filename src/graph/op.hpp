@@ -1,6 +1,7 @@
 // The interface of an operator, and what it is given to infer, to judge the batch and to run.
 #pragma once
-#include <functional>
+#include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/function_ref.hpp"
 #include "graph/runtime_value.hpp"
 #include "graph/value_type.hpp"
 
@@ -85,6 +87,22 @@ class BatchContext {
   }
 };
 
+/// The sizes that an operator is told when it books scratch memory.
+class ScratchContext {
+ public:
+  virtual ~ScratchContext() = default;
+  /// Dims of an input or output; empty for a scalar and for one that is omitted.
+  virtual std::span<const int64_t> input_dims(size_t index) const = 0;
+  virtual std::span<const int64_t> output_dims(size_t index) const = 0;
+};
+
+/// Scratch memory that a node needs while it runs. It is part of the planned activation memory.
+struct Scratch {
+  uint64_t shared_bytes = 0;      ///< One block, RunContext::scratch().
+  uint64_t per_thread_bytes = 0;  ///< A block for each task that may run at once,
+                                  ///< RunContext::parallel_for_scratch().
+};
+
 /// What an operator sees when it runs. Everything here is for one node on one thread, except parallel_for's
 /// tasks.
 class RunContext {
@@ -97,19 +115,52 @@ class RunContext {
   virtual bool wants_output(size_t index) const = 0;
   /// The type that inference found for an output; nullptr where none is known.
   virtual const ValueType* output_type(size_t /*index*/) const { return nullptr; }
-  /// The output's buffer, uninitialised: planned memory, or allocated where the size is known only now.
-  virtual Tensor& output(size_t index, DType dtype, Dims dims) = 0;
+  /// The output's buffer, uninitialised: planned memory, or allocated where the size is known only now. It
+  /// may be that of an input which the operator may_overwrite().
+  virtual Tensor& output(size_t index, DType dtype, const Dims& dims) = 0;
+  /// The same where dtype and dims were bound before the run; nullptr if they were not. Never allocates.
+  virtual Tensor* planned_output(size_t /*index*/) { return nullptr; }
   /// Gives an output a value that exists already (an aliased tensor, a sequence, an empty optional).
   virtual void set_output(size_t index, RuntimeValue value) = 0;
   /// Runs the node's subgraph.
   virtual std::vector<RuntimeValue> run_subgraph(size_t index, std::vector<RuntimeValue> inputs) = 0;
   /// Runs fn(0) ... fn(count - 1), in any order and possibly at once; returns when all are done.
-  virtual void parallel_for(int64_t count, const std::function<void(int64_t)>& fn) = 0;
+  virtual void parallel_for(int64_t count, FunctionRef<void(int64_t task)> fn) = 0;
+  /// How many tasks may run at once, at least 1. It may decide how work is cut, never the order of a sum.
+  virtual int concurrency() const { return 1; }
+  /// The Scratch::shared_bytes that the operator booked: 64-byte aligned, contents unspecified. Outputs whose
+  /// dims binding did not know must have been made before.
+  virtual std::byte* scratch() = 0;
   /// Throws Error(cancelled) if the run was cancelled. Called between iterations of long loops.
   virtual void check_cancelled() const = 0;
 
   bool has_input(size_t index) const { return index < input_count() && !value(index).empty(); }
   const Tensor& input(size_t index) const { return value(index).tensor(); }
+  /// The planned output, or else one of the dims that `dims()` returns.
+  template <class MakeDims>
+  Tensor& output_or(size_t index, DType dtype, MakeDims&& dims) {
+    if (Tensor* planned = planned_output(index)) return *planned;
+    return output(index, dtype, dims());
+  }
+  /// parallel_for whose tasks get the Scratch::per_thread_bytes that the operator booked, 64-byte aligned: a
+  /// block that no other task uses meanwhile, with whatever an earlier task left there. As for scratch(),
+  /// outputs come first.
+  void parallel_for_scratch(int64_t count, FunctionRef<void(int64_t task, std::byte* scratch)> fn) {
+    const ThreadScratch blocks = thread_scratch();
+    std::atomic<int64_t> next{0};
+    parallel_for(std::min(count, blocks.count), [&](int64_t block) {
+      std::byte* const mine = blocks.first + static_cast<size_t>(block) * blocks.stride_bytes;
+      for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < count;) fn(task, mine);
+    });
+  }
+
+ protected:
+  struct ThreadScratch {
+    std::byte* first;
+    size_t stride_bytes;
+    int64_t count;
+  };
+  virtual ThreadScratch thread_scratch() = 0;
 };
 
 /// One node's operator: its name and normalised attributes. Immutable and shared between threads.
@@ -121,14 +172,26 @@ class Op {
   virtual void infer(InferContext& context) const = 0;
   /// Declares how outputs depend on the batch; the default blocks splitting.
   virtual void batch(BatchContext& context) const;
-  /// The reference kernel: plain loops in fixed order. Throws Error without the node's name, which the
-  /// executor adds.
+  /// Runs the kernel; a reference kernel is plain loops in fixed order. Throws Error without the node's name,
+  /// which the executor adds.
   virtual void run(RunContext& context) const = 0;
+  /// Which kernel run() is, for profiles.
+  virtual std::string_view kernel() const { return "reference"; }
+  /// The scratch memory that run() needs for these sizes.
+  virtual Scratch scratch(const ScratchContext& /*context*/) const { return {}; }
 
   /// False if equal inputs may give different outputs (random numbers).
   virtual bool deterministic() const { return true; }
   /// The input whose elements, unchanged and in order, are output 0 (Reshape, Identity ...); -1 if none.
   virtual int view_of() const { return -1; }
+  /// Whether output 0 may take over the buffer of this input, if both have the same type and shape and nobody
+  /// reads the input afterwards: an element is read no later than when the output's is written there.
+  virtual bool may_overwrite(size_t /*input*/) const { return false; }
+  /// The axis along which the inputs, one after another, are output 0 (Concat); negative: from the end. run()
+  /// leaves out a copy whose source already lies where it goes, so that a plan may place inputs there.
+  virtual std::optional<int64_t> joins_along() const { return std::nullopt; }
+  /// The axis along which the outputs, one after another, are input 0 (Split), likewise.
+  virtual std::optional<int64_t> splits_along() const { return std::nullopt; }
   /// Whether this input stays float32 when a model is converted to float16 (Resize's scales, say).
   virtual bool keeps_float32(size_t /*input*/) const { return false; }
   /// Whether the operator computes in the model's float type under the given new type; nullptr means

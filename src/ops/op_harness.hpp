@@ -214,9 +214,10 @@ inline OpPtr make(std::string_view name, int version, const Attributes& attribut
 
 class HarnessRun final : public RunContext {
  public:
+  /// Without `op` there is no scratch memory.
   HarnessRun(const std::vector<RuntimeValue>& inputs, size_t output_count,
-             const std::vector<Subgraph>& subgraphs, bool backwards)
-      : outputs(output_count), inputs_(inputs), subgraphs_(subgraphs), backwards_(backwards) {}
+             const std::vector<Subgraph>& subgraphs, bool backwards, const Op* op = nullptr)
+      : outputs(output_count), inputs_(inputs), subgraphs_(subgraphs), backwards_(backwards), op_(op) {}
   size_t input_count() const override { return inputs_.size(); }
   size_t output_count() const override { return outputs.size(); }
   const RuntimeValue& value(size_t i) const override { return inputs_.at(i); }
@@ -224,8 +225,8 @@ class HarnessRun final : public RunContext {
   const ValueType* output_type(size_t i) const override {
     return i < output_types.size() ? &output_types[i] : nullptr;
   }
-  Tensor& output(size_t i, DType dtype, Dims dims) override {
-    Tensor tensor = Tensor::uninitialized(dtype, std::move(dims));
+  Tensor& output(size_t i, DType dtype, const Dims& dims) override {
+    Tensor tensor = Tensor::uninitialized(dtype, dims);
     if (dtype != DType::string) std::memset(tensor.raw(), backwards_ ? 0x5a : 0, tensor.size_bytes());
     outputs.at(i) = RuntimeValue(tensor);
     return outputs.at(i).tensor();
@@ -234,23 +235,65 @@ class HarnessRun final : public RunContext {
   std::vector<RuntimeValue> run_subgraph(size_t i, std::vector<RuntimeValue> values) override {
     return subgraphs_.at(i)(std::move(values));
   }
-  void parallel_for(int64_t count, const std::function<void(int64_t)>& fn) override {
+  void parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) override {
     for (int64_t i = 0; i < count; ++i) fn(backwards_ ? count - 1 - i : i);
+  }
+  int concurrency() const override { return thread_blocks; }
+  std::byte* scratch() override {
+    shared_ = garbage(booked().shared_bytes);
+    return static_cast<std::byte*>(shared_.raw());
   }
   void check_cancelled() const override {}
   std::vector<RuntimeValue> outputs;
   std::vector<ValueType> output_types;  ///< What output_type() answers; empty: nothing is known.
 
+ protected:
+  ThreadScratch thread_scratch() override {
+    const size_t stride = (booked().per_thread_bytes + 63) / 64 * 64;
+    per_thread_ = garbage(stride * thread_blocks);
+    return {static_cast<std::byte*>(per_thread_.raw()), stride, thread_blocks};
+  }
+
  private:
+  static constexpr int thread_blocks = 3;
+
+  class Sizes final : public graph::ScratchContext {
+   public:
+    Sizes(const std::vector<RuntimeValue>& inputs, const std::vector<RuntimeValue>& outputs)
+        : inputs_(inputs), outputs_(outputs) {}
+    std::span<const int64_t> input_dims(size_t i) const override { return dims(inputs_.at(i)); }
+    std::span<const int64_t> output_dims(size_t i) const override { return dims(outputs_.at(i)); }
+
+   private:
+    static std::span<const int64_t> dims(const RuntimeValue& value) {
+      return value.is_tensor() ? std::span<const int64_t>(value.tensor().dims()) : std::span<const int64_t>();
+    }
+    const std::vector<RuntimeValue>& inputs_;
+    const std::vector<RuntimeValue>& outputs_;
+  };
+
+  graph::Scratch booked() const {
+    if (op_ == nullptr) fail(ErrorCode::internal, "this HarnessRun was made without its operator");
+    return op_->scratch(Sizes(inputs_, outputs));
+  }
+  Tensor garbage(uint64_t bytes) const {
+    Tensor block = Tensor::uninitialized(DType::uint8, {static_cast<int64_t>(bytes)});
+    std::memset(block.raw(), backwards_ ? 0x5a : 0xff, block.size_bytes());
+    return block;
+  }
+
   const std::vector<RuntimeValue>& inputs_;
   const std::vector<Subgraph>& subgraphs_;
   bool backwards_;
+  const Op* op_;
+  Tensor shared_;
+  Tensor per_thread_;
 };
 
 /// Runs the operator on any values. No checks beside those of the operator itself.
 inline std::vector<RuntimeValue> run_values(const Op& op, const std::vector<RuntimeValue>& inputs,
                                             size_t outputs = 1, const std::vector<Subgraph>& subgraphs = {}) {
-  HarnessRun context(inputs, outputs, subgraphs, false);
+  HarnessRun context(inputs, outputs, subgraphs, false, &op);
   op.run(context);
   return context.outputs;
 }
@@ -270,9 +313,9 @@ inline std::vector<Tensor> run(const Op& op, const std::vector<Tensor>& inputs, 
   }
   const InferResult with_constants = infer(op, constants, outputs);
   const InferResult without = infer(op, types, outputs);
-  HarnessRun forwards(values, outputs, {}, false);
+  HarnessRun forwards(values, outputs, {}, false, &op);
   op.run(forwards);
-  HarnessRun backwards(values, outputs, {}, true);
+  HarnessRun backwards(values, outputs, {}, true, &op);
   op.run(backwards);
   std::vector<Tensor> out;
   for (size_t i = 0; i < outputs; ++i) {

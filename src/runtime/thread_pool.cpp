@@ -8,7 +8,7 @@
 namespace spinel::runtime {
 
 struct ThreadPool::Loop {
-  const std::function<void(int64_t)>& fn;
+  FunctionRef<void(int64_t)> fn;
   int64_t count;
   int64_t next = 0;
   int64_t running = 0;
@@ -58,7 +58,7 @@ bool ThreadPool::run_one(Loop& loop, std::unique_lock<std::mutex>& lock) {
   return true;
 }
 
-void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t)>& fn) {
+void ThreadPool::parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) {
   if (count <= 0) return;
   if (count == 1 || worker_count_ == 0) {
     for (int64_t i = 0; i < count; ++i) fn(i);

@@ -2,11 +2,12 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/function_ref.hpp"
 
 namespace spinel::runtime {
 
@@ -28,7 +29,9 @@ class ThreadPool {
   /// Runs fn(0) ... fn(count - 1), each once, in any order, and returns when all are done. If tasks throw,
   /// the first exception is rethrown here, after the others have finished; tasks not yet begun are then
   /// skipped.
-  void parallel_for(int64_t count, const std::function<void(int64_t)>& fn);
+  void parallel_for(int64_t count, FunctionRef<void(int64_t)> fn);
+  /// Threads that may work on one loop at once.
+  int concurrency() const noexcept { return worker_count_ + 1; }
 
  private:
   struct Loop;
