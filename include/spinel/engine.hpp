@@ -32,6 +32,12 @@ enum class SplitPolicy {
            ///< result.
 };
 
+/// An input and the output that may be given the same memory.
+struct AliasPair {
+  std::string input;
+  std::string output;
+};
+
 /// How to load a model. Only `ckpt` is required (and not even that for a model in memory).
 struct EngineOptions {
   /// Path of the ONNX file.
@@ -75,6 +81,16 @@ struct EngineOptions {
   /// Threads that work on one SPA's part. At least 1.
   int threads_per_spa = 1;
   SplitPolicy split = SplitPolicy::proven;
+  /// How long a thread waits awake for more work, in microseconds; only during a run. 0: it sleeps at once.
+  int spin_us = 50;
+  /// The host's own loop; the engine then starts no thread but that of asynchronous runs. It calls
+  /// task(0) ... task(count - 1), each once, in any order and possibly at once, and returns when all are
+  /// done. Tasks never throw and never call it again. It may be called from several threads if runs are.
+  std::function<void(int64_t count, const std::function<void(int64_t)>& task)> parallel_for;
+  /// Outputs that a caller may place on an input's buffer, such as key-value caches.
+  std::vector<AliasPair> aliases;
+  /// Asks the system for huge pages for activations and packed weights; log tells if it refuses.
+  bool huge_pages = false;
   Limits limits;
   /// Receives warnings and information; none: they are dropped.
   LogCallback log;
@@ -103,8 +119,9 @@ struct BatchReport {
 
 /// Memory that an engine holds or will hold.
 struct MemoryReport {
-  uint64_t weight_bytes = 0;         ///< Constants, shared by all SPAs.
-  uint64_t arena_bytes_per_spa = 0;  ///< Planned activations of one SPA, for the shapes asked about.
+  uint64_t weight_bytes = 0;           ///< Constants, shared by all SPAs.
+  uint64_t arena_bytes_per_spa = 0;    ///< Planned activations and scratch of one SPA, for these shapes.
+  uint64_t scratch_bytes_per_spa = 0;  ///< Of those, the most scratch that one layer has.
   int spas = 0;
   uint64_t total_bytes = 0;            ///< weights + arenas.
   std::vector<std::string> unplanned;  ///< Values whose size only running tells; allocated during the run.

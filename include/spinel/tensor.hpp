@@ -113,6 +113,9 @@ class Tensor {
   /// Borrows `data`, which must hold tensor_bytes(dtype, dims) and outlive every copy, unless `owner` keeps
   /// it alive. For DType::string `data` points to std::string objects.
   static Tensor view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner = nullptr);
+  /// Makes this tensor what view() returns. Allocates nothing if it has held as many dims before.
+  void become_view(DType dtype, std::span<const int64_t> dims, void* data,
+                   std::shared_ptr<void> owner = nullptr);
   /// An owned copy of `values`.
   template <class T>
   static Tensor from(Dims dims, std::span<const T> values);

@@ -21,6 +21,9 @@ struct CompileOptions {
   /// Replicas that will be asked for, and threads that work on one's part.
   int spas = 1;
   int threads_per_spa = 1;
+  /// Of EngineOptions, by name.
+  std::vector<AliasPair> aliases;
+  bool huge_pages = false;
   /// EngineOptions::onnxruntime_path.
   std::string onnxruntime_path;
   Limits limits;

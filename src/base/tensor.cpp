@@ -178,12 +178,18 @@ Tensor Tensor::uninitialized(DType dtype, Dims dims) {
 
 Tensor Tensor::view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner) {
   Tensor tensor;
-  tensor.dtype_ = dtype;
   tensor.dims_ = std::move(dims);
-  tensor.count_ = spinel::element_count(tensor.dims_);
-  tensor.data_ = data;
-  tensor.owner_ = std::move(owner);
+  tensor.become_view(dtype, tensor.dims_, data, std::move(owner));
   return tensor;
+}
+
+void Tensor::become_view(DType dtype, std::span<const int64_t> dims, void* data,
+                         std::shared_ptr<void> owner) {
+  count_ = spinel::element_count(dims);
+  dtype_ = dtype;
+  if (dims.data() != dims_.data()) dims_.assign(dims.begin(), dims.end());
+  data_ = data;
+  owner_ = std::move(owner);
 }
 
 size_t Tensor::size_bytes() const noexcept {
