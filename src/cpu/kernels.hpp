@@ -64,7 +64,11 @@ struct Patches {
   int64_t pad_top = 0, pad_left = 0;
 };
 
+struct VectorKernels;
+
 struct Kernels {
+  const VectorKernels* vector;  ///< All that are not products: cpu/vector_kernels.hpp.
+
   int64_t vector_floats;  ///< Columns are padded to a multiple of it.
   int64_t panel_columns;  ///< Columns of a panel of B.
   int64_t tile_rows;      ///< Rows of the register tile; a block of rows is best a multiple of it.

@@ -30,15 +30,17 @@ void activate_rows(const Epilogue& epilogue, float* c, int64_t c_stride, int64_t
     case Activation::sigmoid:
       return with([](Vec x) { return sigmoid(x); });
     case Activation::silu:
-      return with([](Vec x) { return x * sigmoid(x); });
+      return with([](Vec x) { return silu(x); });
     case Activation::hard_sigmoid:
       return with([=](Vec x) { return clamp(x * low + high, zero, one); });
     case Activation::hard_swish:
       return with([=](Vec x) { return x * clamp(x * (1.0F / 6) + 0.5F, zero, one); });
     case Activation::gelu:
+      return with([](Vec x) { return gelu(x); });
     case Activation::gelu_tanh:
+      return with([](Vec x) { return gelu_tanh(x); });
     case Activation::tanh:
-      return;
+      return with([](Vec x) { return tanh(x); });
   }
 }
 

@@ -2,10 +2,12 @@
 #include "cpu/kernels.hpp"
 #include "cpu/kernels/gemm.hpp"
 #include "cpu/kernels/patches.hpp"
+#include "cpu/kernels/vector_table.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
 
 const Kernels kernels = {
+    .vector = &vector_kernels,
     .vector_floats = vector_floats,
     .panel_columns = panel_columns,
     .tile_rows = tile_rows,
