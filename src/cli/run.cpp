@@ -1,14 +1,13 @@
 // spinel run MODEL --input name:file.npy ... --out DIR
-#include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <utility>
 
 #include <spinel/engine.hpp>
 
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/command.hpp"
+#include "cli/model_inputs.hpp"
 #include "cli/output.hpp"
 #include "data/npy.hpp"
 
@@ -27,60 +26,9 @@ struct RunCommand {
   int run() const;
 };
 
-std::string input_list(const InferEngine& engine) {
-  std::string text;
-  for (const TensorInfo& info : engine.inputs())
-    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", info.name, describe(info));
-  return text.empty() ? "none" : text;
-}
-
-/// Which input an argument "name:file" means, and the file. Names and paths may both contain ':', so the
-/// longest prefix that is an input's name counts. An argument without ':' gives the index size().
-std::pair<size_t, std::string> parse_input(const std::string& argument, const InferEngine& engine) {
-  const std::vector<TensorInfo>& infos = engine.inputs();
-  for (size_t colon = argument.rfind(':'); colon != std::string::npos && colon > 0;
-       colon = argument.rfind(':', colon - 1)) {
-    for (size_t i = 0; i < infos.size(); ++i)
-      if (argument.compare(0, colon, infos[i].name) == 0) return {i, argument.substr(colon + 1)};
-  }
-  if (argument.find(':') == std::string::npos) return {infos.size(), argument};
-  fail(ErrorCode::not_found, "--input {}: the model has no such input; it has {}", argument,
-       input_list(engine));
-}
-
-/// The file's array as the type that the input takes; a conversion is said on stderr.
-Tensor load_input(const std::string& file, const TensorInfo& info) {
-  Tensor tensor = read_npy(file);
-  if (tensor.dtype() == info.dtype) return tensor;
-  if (tensor.dtype() == DType::string || info.dtype == DType::string)
-    fail(ErrorCode::invalid_argument, "input '{}' takes {}, {} holds {}", info.name, dtype_name(info.dtype),
-         file, dtype_name(tensor.dtype()));
-  fmt::print(stderr, "note: input '{}': {} holds {}, converted to {}\n", info.name, file,
-             dtype_name(tensor.dtype()), dtype_name(info.dtype));
-  return convert(tensor, info.dtype);
-}
-
 std::vector<Tensor> load_inputs(const std::vector<std::string>& arguments, const InferEngine& engine) {
   const std::vector<TensorInfo>& infos = engine.inputs();
-  std::vector<std::string> files(infos.size());
-  std::vector<std::string> unnamed;
-  for (const std::string& argument : arguments) {
-    auto [index, file] = parse_input(argument, engine);
-    if (index == infos.size()) {
-      unnamed.push_back(std::move(file));
-      continue;
-    }
-    if (file.empty()) throw UsageError(fmt::format("--input {}: names no file", argument));
-    if (!files[index].empty()) throw UsageError(fmt::format("--input {} is given twice", infos[index].name));
-    files[index] = std::move(file);
-  }
-  for (std::string& file : unnamed) {
-    const auto free = std::find(files.begin(), files.end(), std::string{});
-    if (free == files.end())
-      fail(ErrorCode::invalid_argument, "--input {}: more files than inputs; the model has {}", file,
-           input_list(engine));
-    *free = std::move(file);
-  }
+  const std::vector<std::string> files = values_by_input("--input", arguments, engine);
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < infos.size(); ++i) {
     if (files[i].empty())

@@ -165,7 +165,7 @@ class Run(ProgramTest):
         self.fails("spinel", "run", MODEL, "--input", "input:" + self.path("no.npy"), *out, saying="no.npy")
         self.fails("spinel", "run", MODEL, "--input", "input:" + good, "--input", "input:" + good, *out, status=2,
                    saying="twice")
-        self.fails("spinel", "run", MODEL, "--input", good, "--input", good, *out, saying="more files")
+        self.fails("spinel", "run", MODEL, "--input", good, "--input", good, *out, saying="than inputs")
         self.fails("spinel", "run", MODEL, "--input", "input:" + self.write("t.npy", b"text"), *out, saying="t.npy")
         for dims in ((1, 4, 32, 32), (1, 3, 32), (1, 3, 33, 32)):
             wrong = self.save("w.npy", np.zeros(dims, np.float32))
