@@ -24,11 +24,9 @@ enum class Activation : int32_t {
 /// Depth of the blocks that a product is summed in: K order is block after block, element after element.
 constexpr int64_t depth_block = 256;
 
-/// activation(product + bias + residual), element by element.
+/// activation(product + bias), element by element.
 struct Epilogue {
-  const float* bias = nullptr;     ///< One a column.
-  const void* residual = nullptr;  ///< Of the output's element type.
-  int64_t residual_stride = 0;     ///< Elements between rows.
+  const float* bias = nullptr;  ///< One a column.
   Activation activation = Activation::none;
   float low = 0;
   float high = 0;
@@ -45,8 +43,9 @@ struct GemmBlock {
   int64_t c_stride = 0;      ///< Floats between rows.
   int64_t rows = 0;
   int64_t columns = 0;
-  int64_t depth = 0;                   ///< Of this block.
-  bool accumulate = false;             ///< C already holds the sum of the earlier blocks.
+  int64_t depth = 0;             ///< Of this block.
+  const float* start = nullptr;  ///< rows x columns, added to the product; may be c; nullptr for zeros.
+  int64_t start_stride = 0;
   const Epilogue* epilogue = nullptr;  ///< With the last block.
 };
 
@@ -64,6 +63,15 @@ struct Patches {
   int64_t pad_top = 0, pad_left = 0;
 };
 
+/// Rows of a pool's output: `row` counts [N, out_height].
+struct PoolRows {
+  Patches patches;
+  int64_t row = 0;
+  int64_t rows = 0;
+  bool counts_padding = false;            ///< Padding counts for the divisor of the mean.
+  int64_t pad_bottom = 0, pad_right = 0;  ///< What lies beyond never counts.
+};
+
 struct VectorKernels;
 
 struct Kernels {
@@ -73,6 +81,8 @@ struct Kernels {
   int64_t panel_columns;  ///< Columns of a panel of B.
   int64_t tile_rows;      ///< Rows of the register tile; a block of rows is best a multiple of it.
 
+  /// Floats that pack_columns writes.
+  int64_t (*packed_size)(int64_t depth, int64_t columns);
   /// Packs B for gemm_block: panels of panel_columns columns, each depth x panel_columns, the last one only
   /// as wide as the vectors that it needs; padded with zeros. b(k, n) = from[k * row_stride + n *
   /// column_stride].
@@ -83,6 +93,13 @@ struct Kernels {
   /// between rows.
   void (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
                        int64_t to_stride);
+
+  /// The greatest element of each window, a NaN if there is one; -inf for a window that lies on padding
+  /// alone.
+  void (*max_pool)(const PoolRows& pool, void* y);
+  void (*average_pool)(const PoolRows& pool, void* y);
+  /// to[c] = the mean of from[row * columns + c] over all rows, summed in order.
+  void (*mean_rows)(const float* from, int64_t rows, int64_t columns, float* to);
 };
 
 namespace portable {

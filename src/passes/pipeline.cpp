@@ -13,7 +13,12 @@ constexpr Pass pipeline[] = {
     {"remove_identities", remove_identities},  // nodes that pass their input on
     {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
     {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
-    {"select_kernels", select_kernels},        // a tuned kernel for each node that has one
+    {"fuse_conv_bn", fuse_conv_bn},            // BatchNormalization into the convolution before it
+    {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
+    {"lower_linear", lower_linear},    // products with constant weights
+    {"remove_new_identities", remove_identities},  // transposes that the layout has made superfluous
+    {"fuse_epilogue", fuse_epilogue},              // bias, sum and activation into the product before them
+    {"select_kernels", select_kernels},            // a tuned kernel for each node that has one
 };
 
 }  // namespace

@@ -40,6 +40,10 @@ size_t convert_floats(graph::Graph& graph, const Settings& settings);
 size_t fold_constants(graph::Graph& graph, const Settings& settings);
 size_t remove_identities(graph::Graph& graph, const Settings& settings);
 size_t remove_duplicates(graph::Graph& graph, const Settings& settings);
+size_t fuse_conv_bn(graph::Graph& graph, const Settings& settings);
+size_t choose_layout(graph::Graph& graph, const Settings& settings);
+size_t lower_linear(graph::Graph& graph, const Settings& settings);
+size_t fuse_epilogue(graph::Graph& graph, const Settings& settings);
 size_t remove_dead_nodes(graph::Graph& graph, const Settings& settings);
 size_t select_kernels(graph::Graph& graph, const Settings& settings);
 

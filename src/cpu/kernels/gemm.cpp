@@ -15,9 +15,10 @@ struct Tile {
   int64_t c_stride;
   int64_t depth;
   int64_t columns;
-  bool accumulate;
+  const float* start;
+  int64_t start_stride;
   const Epilogue* epilogue;
-  int64_t row, column;  ///< Of the block, for the epilogue.
+  int64_t column;  ///< Of the block, for the epilogue.
 };
 
 inline Vec load_columns(const float* p, int v, int64_t columns) {
@@ -30,7 +31,7 @@ template <int Rows, int Vectors>
 void multiply_tile(const Tile& t) {
   Vec acc[Rows][Vectors];
   const bool whole = t.columns == Vectors * vector_floats;
-  if (!t.accumulate) {
+  if (t.start == nullptr) {
 #pragma GCC unroll 16
     for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
@@ -39,12 +40,12 @@ void multiply_tile(const Tile& t) {
 #pragma GCC unroll 16
     for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) acc[m][v] = load(t.c + m * t.c_stride + v * vector_floats);
+      for (int v = 0; v < Vectors; ++v) acc[m][v] = load(t.start + m * t.start_stride + v * vector_floats);
   } else {
 #pragma GCC unroll 16
     for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
-      for (int v = 0; v < Vectors; ++v) acc[m][v] = load_columns(t.c + m * t.c_stride, v, t.columns);
+      for (int v = 0; v < Vectors; ++v) acc[m][v] = load_columns(t.start + m * t.start_stride, v, t.columns);
   }
 
   // Rows are reached from a base pointer every five rows as base + {0, 1, 2, 3, 4} * stride, which are
@@ -95,14 +96,6 @@ void multiply_tile(const Tile& t) {
       for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
         for (int v = 0; v < Vectors; ++v) acc[m][v] += bias[v];
-    }
-    if (e->residual != nullptr) {
-      const float* residual = static_cast<const float*>(e->residual) + t.row * e->residual_stride + t.column;
-#pragma GCC unroll 16
-      for (int m = 0; m < Rows; ++m)
-#pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v)
-          acc[m][v] += load_columns(residual + m * e->residual_stride, v, t.columns);
     }
     if (e->activation == Activation::clamp) {
       const Vec low = broadcast(e->low);
@@ -162,6 +155,12 @@ TileFunction tile_function(int64_t rows) {
 
 }  // namespace
 
+int64_t packed_size(int64_t depth, int64_t columns) {
+  const int64_t rest = columns % panel_columns;
+  const int64_t last = rest == 0 ? 0 : rest <= vector_floats ? vector_floats : panel_columns;
+  return depth * (columns - rest + last);
+}
+
 void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
                   int64_t columns, float* to) {
   for (int64_t n0 = 0; n0 < columns; n0 += panel_columns) {
@@ -194,9 +193,9 @@ void gemm_block(const GemmBlock& block) {
                    .c_stride = block.c_stride,
                    .depth = block.depth,
                    .columns = columns,
-                   .accumulate = block.accumulate,
+                   .start = block.start == nullptr ? nullptr : block.start + row * block.start_stride + n,
+                   .start_stride = block.start_stride,
                    .epilogue = block.epilogue,
-                   .row = row,
                    .column = n};
       (narrow ? tile_function<1>(rows) : tile_function<tile_vectors>(rows))(t);
       if (activates) activate_rows(*block.epilogue, t.c, t.c_stride, rows, columns);

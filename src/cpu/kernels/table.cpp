@@ -2,6 +2,7 @@
 #include "cpu/kernels.hpp"
 #include "cpu/kernels/gemm.hpp"
 #include "cpu/kernels/patches.hpp"
+#include "cpu/kernels/pool.hpp"
 #include "cpu/kernels/vector_table.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
@@ -11,9 +12,13 @@ const Kernels kernels = {
     .vector_floats = vector_floats,
     .panel_columns = panel_columns,
     .tile_rows = tile_rows,
+    .packed_size = packed_size,
     .pack_columns = pack_columns,
     .gemm_block = gemm_block,
     .pack_patches = pack_patches,
+    .max_pool = max_pool,
+    .average_pool = average_pool,
+    .mean_rows = mean_rows,
 };
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,142 @@
+#include "cpu/conv.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "cpu/patches.hpp"
+#include "cpu/product.hpp"
+
+namespace spinel::cpu {
+namespace {
+
+using graph::Dim;
+using graph::Shape;
+
+Dims output_dims(const ConvLayer& layer, const Dims& x) {
+  const auto axes =
+      ops::make_windows(layer.window, {x[0], x[3], x[1], x[2]}, {layer.kernel_h, layer.kernel_w});
+  return {x[0], axes[0].output, axes[1].output, layer.out_channels};
+}
+
+/// Whether the patches are the input itself.
+bool is_pointwise(const ConvLayer& layer) {
+  const auto ones = [](const std::vector<int64_t>& list) { return std::ranges::count(list, 1) == 2; };
+  return layer.kernel_h == 1 && layer.kernel_w == 1 && ones(layer.window.strides) &&
+         (layer.window.auto_pad != ops::AutoPad::notset || std::ranges::count(layer.window.pads, 0) == 4);
+}
+
+}  // namespace
+
+ConvAlgorithm choose_conv_algorithm(const ConvLayer&, int64_t, int64_t) { return ConvAlgorithm::product; }
+
+Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
+  const int64_t columns = layer.out_channels / layer.group;
+  const int64_t channels = layer.in_channels / layer.group;
+  const int64_t taps = layer.kernel_h * layer.kernel_w;
+  const int64_t depth = layer.depth();
+  const int64_t group_size = kernels.packed_size(depth, columns);
+  Tensor packed(DType::float32, {layer.group * group_size});
+  // [tap, channel, column]: the order of K in the patches.
+  std::vector<float> ordered(static_cast<size_t>(depth * columns));
+  const float* from = weights.data<float>().data();
+  for (int64_t g = 0; g < layer.group; ++g) {
+    for (int64_t n = 0; n < columns; ++n)
+      for (int64_t c = 0; c < channels; ++c)
+        for (int64_t t = 0; t < taps; ++t)
+          ordered[static_cast<size_t>((t * channels + c) * columns + n)] = *from++;
+    kernels.pack_columns(ordered.data(), columns, 1, depth, columns,
+                         packed.data<float>().data() + g * group_size);
+  }
+  return packed;
+}
+
+std::string conv_text(const ConvLayer& layer) {
+  const ops::WindowAttrs& w = layer.window;
+  return fmt::format(
+      "kernel={}x{} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
+      "activation={}({},{})",
+      layer.kernel_h, layer.kernel_w, dims_text(w.strides), dims_text(w.dilations), dims_text(w.pads),
+      static_cast<int>(w.auto_pad), layer.group, layer.in_channels, layer.out_channels,
+      static_cast<int>(layer.algorithm), static_cast<int>(layer.activation), layer.low, layer.high);
+}
+
+std::shared_ptr<const NhwcConv> NhwcConv::with_activation(Activation activation, float low,
+                                                          float high) const {
+  ConvLayer layer = layer_;
+  layer.activation = activation;
+  layer.low = low;
+  layer.high = high;
+  return std::make_shared<const NhwcConv>(isa_, std::move(layer));
+}
+
+std::string_view NhwcConv::kernel() const {
+  switch (layer_.algorithm) {
+    case ConvAlgorithm::depthwise:
+      return "depthwise";
+    case ConvAlgorithm::winograd:
+      return "winograd";
+    case ConvAlgorithm::product:
+      break;
+  }
+  return is_pointwise(layer_) ? "pointwise" : "patches";
+}
+
+void NhwcConv::infer(graph::InferContext& context) const {
+  const DType dtype = context.dtype(0);
+  const Shape* x = context.shape(0);
+  if (x == nullptr || x->size() != 4)
+    fail(ErrorCode::internal, "a channels-last convolution needs an input of rank 4");
+  const Shape nchw{(*x)[0], (*x)[3], (*x)[1], (*x)[2]};
+  const Shape out = ops::window_output(layer_.window, nchw, {Dim(layer_.kernel_h), Dim(layer_.kernel_w)});
+  context.set_tensor(0, dtype, Shape{(*x)[0], out[0], out[1], Dim(layer_.out_channels)});
+}
+
+graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
+  if (is_pointwise(layer_)) return {};
+  return {.per_thread_bytes = patch_scratch_bytes(*isa_.kernels, layer_.depth())};
+}
+
+void NhwcConv::run(graph::RunContext& context) const {
+  const Tensor& x = context.input(0);
+  if (x.rank() != 4 || x.dim(3) != layer_.in_channels)
+    fail(ErrorCode::invalid_argument, "X {} must have {} channels", describe(x), layer_.in_channels);
+  Tensor& y = context.output_or(0, x.dtype(), [&] { return output_dims(layer_, x.dims()); });
+  if (y.element_count() == 0) return;
+  run_product(context, x, y);
+}
+
+void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const {
+  const Kernels& kernels = *isa_.kernels;
+  const int64_t channels = layer_.in_channels / layer_.group;
+  const int64_t columns = layer_.out_channels / layer_.group;
+  const bool pointwise = is_pointwise(layer_);
+  Patches whole = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
+  whole.channels = channels;
+  const float* weights = context.input(1).data<float>().data();
+  const float* bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr;
+  const float* residual = context.has_input(3) ? context.input(3).data<float>().data() : nullptr;
+  const int64_t packed = kernels.packed_size(layer_.depth(), columns);
+  const auto make = [&](int64_t g) {
+    Patches patches = whole;
+    patches.x = x.data<float>().data() + g * channels;
+    return Product{.a = x.data<float>().data() + g * channels,
+                   .a_stride = layer_.in_channels,
+                   .from_patches = !pointwise,
+                   .patches = patches,
+                   .b = weights + g * packed,
+                   .c = y.data<float>().data() + g * columns,
+                   .c_stride = layer_.out_channels,
+                   .residual = residual == nullptr ? nullptr : residual + g * columns,
+                   .residual_stride = layer_.out_channels,
+                   .rows = y.dim(0) * y.dim(1) * y.dim(2),
+                   .depth = layer_.depth(),
+                   .columns = columns,
+                   .epilogue = {.bias = bias == nullptr ? nullptr : bias + g * columns,
+                                .activation = layer_.activation,
+                                .low = layer_.low,
+                                .high = layer_.high}};
+  };
+  run_products(context, kernels, layer_.group, make);
+}
+
+}  // namespace spinel::cpu

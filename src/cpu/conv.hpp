@@ -1,0 +1,64 @@
+// Convolution over channels-last tensors, with what follows it fused in.
+#pragma once
+#include "cpu/isa.hpp"
+#include "cpu/kernels.hpp"
+#include "ops/window.hpp"
+
+namespace spinel::cpu {
+
+enum class ConvAlgorithm {
+  product,    ///< The input's patches times the weights.
+  depthwise,  ///< As many groups as channels.
+  winograd,   ///< F(4x4, 3x3): see winograd.cpp.
+};
+
+/// What is known of a convolution when it is compiled.
+struct ConvLayer {
+  ops::WindowAttrs window;  ///< Of two axes, lists filled in.
+  int64_t kernel_h = 1, kernel_w = 1;
+  int64_t group = 1;
+  int64_t in_channels = 1;   ///< Of all groups.
+  int64_t out_channels = 1;  ///< Of all groups.
+  ConvAlgorithm algorithm = ConvAlgorithm::product;
+  Activation activation = Activation::none;
+  float low = 0;  ///< Parameters of the activation.
+  float high = 0;
+
+  /// Of a group.
+  int64_t depth() const { return kernel_h * kernel_w * in_channels / group; }
+};
+
+/// The algorithm for a layer. It depends on the layer and the input's height and width alone (0: not known).
+ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width);
+
+/// W [M, C / group, kernel_h, kernel_w] in the order that the layer's algorithm reads.
+Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights);
+
+/// Inputs X [N, H, W, C], packed weights, optional bias [M], optional residual of the output's dims; output
+/// [N, out_h, out_w, M] = activation(conv(X) + bias + residual).
+class NhwcConv final : public graph::Op {
+ public:
+  NhwcConv(const Isa& isa, ConvLayer layer) : isa_(isa), layer_(std::move(layer)) {}
+  const ConvLayer& layer() const noexcept { return layer_; }
+  /// The same with an activation behind it.
+  std::shared_ptr<const NhwcConv> with_activation(Activation activation, float low, float high) const;
+
+  std::string_view name() const override { return "NhwcConv"; }
+  std::string_view kernel() const override;
+  void infer(graph::InferContext& context) const override;
+  void batch(graph::BatchContext& context) const override { ops::batch_axis_0(context); }
+  graph::Scratch scratch(const graph::ScratchContext& context) const override;
+  bool may_overwrite(size_t input) const override { return input == 3; }
+  void run(graph::RunContext& context) const override;
+
+ private:
+  void run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const;
+
+  const Isa& isa_;
+  ConvLayer layer_;
+};
+
+/// Canonical text of a layer, for Node::attributes.
+std::string conv_text(const ConvLayer& layer);
+
+}  // namespace spinel::cpu

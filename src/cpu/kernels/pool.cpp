@@ -1,0 +1,98 @@
+// Pools over channels-last tensors: a vector holds neighbouring channels of one pixel.
+#include "cpu/kernels/pool.hpp"
+
+#include "cpu/kernels/simd.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+namespace {
+
+/// The part of a window along one axis that lies inside the input.
+struct Span {
+  int64_t begin, end;  ///< Taps.
+};
+
+Span inside(int64_t origin, int64_t kernel, int64_t dilation, int64_t size) {
+  Span span{0, kernel};
+  while (span.begin < span.end && origin + span.begin * dilation < 0) ++span.begin;
+  while (span.end > span.begin && origin + (span.end - 1) * dilation >= size) --span.end;
+  return span;
+}
+
+Vec load_some(const float* p, int64_t count) {
+  return count >= vector_floats ? load(p) : load_partial(p, count);
+}
+void store_some(float* p, Vec x, int64_t count) {
+  if (count >= vector_floats)
+    store(p, x);
+  else
+    store_partial(p, x, count);
+}
+
+/// Reduces every window of the rows: y = finish(fold over the taps inside of combine(acc, x), origin row,
+/// column).
+template <class Combine, class Finish>
+void pool_rows(const PoolRows& pool, float* y, Vec start, Combine combine, Finish finish) {
+  const Patches& p = pool.patches;
+  const int64_t image_row = p.width * p.pixel_stride;
+  y += pool.row * p.out_width * p.channels;
+  for (int64_t row = pool.row; row < pool.row + pool.rows; ++row) {
+    const int64_t h = row % p.out_height * p.stride_h - p.pad_top;
+    const float* image = static_cast<const float*>(p.x) + row / p.out_height * p.height * image_row;
+    const Span taps_h = inside(h, p.kernel_h, p.dilation_h, p.height);
+    for (int64_t ow = 0; ow < p.out_width; ++ow, y += p.channels) {
+      const int64_t w = ow * p.stride_w - p.pad_left;
+      const Span taps_w = inside(w, p.kernel_w, p.dilation_w, p.width);
+      const int64_t count = (taps_h.end - taps_h.begin) * (taps_w.end - taps_w.begin);
+      for (int64_t c = 0; c < p.channels; c += vector_floats) {
+        Vec acc = start;
+        for (int64_t kh = taps_h.begin; kh < taps_h.end; ++kh) {
+          const float* from = image + (h + kh * p.dilation_h) * image_row + w * p.pixel_stride + c;
+          for (int64_t kw = taps_w.begin; kw < taps_w.end; ++kw)
+            acc = combine(acc, load_some(from + kw * p.dilation_w * p.pixel_stride, p.channels - c));
+        }
+        store_some(y + c, finish(acc, h, w, count), p.channels - c);
+      }
+    }
+  }
+}
+
+/// Positions of a window that lie on the input or its padding, along one axis.
+int64_t on_padded_input(int64_t origin, int64_t kernel, int64_t dilation, int64_t size, int64_t pad_end) {
+  int64_t count = 0;
+  for (int64_t tap = 0; tap < kernel; ++tap) count += origin + tap * dilation < size + pad_end;
+  return count;
+}
+
+}  // namespace
+
+void max_pool(const PoolRows& pool, void* y) {
+  pool_rows(
+      pool, static_cast<float*>(y), broadcast(-__builtin_inff()),
+      [](Vec acc, Vec x) {
+        const Vec greater = max(acc, x);    // x if either is NaN,
+        return acc != acc ? acc : greater;  // and a NaN that came earlier stays.
+      },
+      [](Vec acc, int64_t, int64_t, int64_t) { return acc; });
+}
+
+void average_pool(const PoolRows& pool, void* y) {
+  const Patches& p = pool.patches;
+  pool_rows(
+      pool, static_cast<float*>(y), Vec{}, [](Vec acc, Vec x) { return acc + x; },
+      [&](Vec acc, int64_t h, int64_t w, int64_t count) {
+        if (pool.counts_padding)
+          count = on_padded_input(h, p.kernel_h, p.dilation_h, p.height, pool.pad_bottom) *
+                  on_padded_input(w, p.kernel_w, p.dilation_w, p.width, pool.pad_right);
+        return acc / static_cast<float>(count);
+      });
+}
+
+void mean_rows(const float* from, int64_t rows, int64_t columns, float* to) {
+  for (int64_t c = 0; c < columns; c += vector_floats) {
+    Vec sum{};
+    for (int64_t row = 0; row < rows; ++row) sum += load_some(from + row * columns + c, columns - c);
+    store_some(to + c, sum / static_cast<float>(rows), columns - c);
+  }
+}
+
+}  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,105 @@
+#include "cpu/product.hpp"
+
+#include <algorithm>
+
+namespace spinel::cpu {
+namespace {
+
+/// Register tiles of a task's block of rows: enough to use each panel of B several times, few enough that the
+/// block's patches stay in the second-level cache.
+constexpr int64_t block_tiles = 8;
+/// Between rows of packed patches, so that rows do not compete for the same sets of the cache.
+constexpr int64_t patch_padding = 16;
+/// A task should be worth waking a thread.
+constexpr int64_t min_task_operations = int64_t{1} << 18;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t patch_stride(int64_t depth) { return std::min(depth, depth_block) + patch_padding; }
+
+/// How one product is cut: blocks of rows, and groups of columns where there are few rows.
+struct Cut {
+  int64_t block_rows, blocks, group_columns, groups;
+};
+
+Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int concurrency) {
+  Cut cut{};
+  cut.blocks = std::max<int64_t>(1, ceil_div(p.rows, kernels.tile_rows * block_tiles));
+  const int64_t panels = ceil_div(p.columns, kernels.panel_columns);
+  cut.groups = 1;
+  if (concurrency > 1 && count * cut.blocks < 4 * concurrency) {
+    const int64_t worthwhile = std::max<int64_t>(1, p.rows * p.columns * p.depth / min_task_operations);
+    const int64_t wanted = std::min(ceil_div(2 * concurrency, count), worthwhile);
+    const int64_t row_tiles = ceil_div(p.rows, kernels.tile_rows);
+    if (row_tiles >= 4 * wanted) {
+      cut.blocks = std::max(cut.blocks, ceil_div(cut.blocks, concurrency) * concurrency);
+    } else if (cut.blocks < wanted) {
+      cut.groups = std::min(panels, ceil_div(wanted, cut.blocks));
+    }
+  }
+  cut.block_rows = ceil_div(ceil_div(p.rows, cut.blocks), kernels.tile_rows) * kernels.tile_rows;
+  cut.blocks = ceil_div(p.rows, cut.block_rows);
+  cut.group_columns = ceil_div(panels, cut.groups) * kernels.panel_columns;
+  cut.groups = ceil_div(p.columns, cut.group_columns);
+  return cut;
+}
+
+void run_block(const Kernels& kernels, const Product& p, int64_t row, int64_t rows, int64_t column,
+               int64_t columns, float* patches) {
+  Epilogue epilogue = p.epilogue;
+  if (epilogue.bias != nullptr) epilogue.bias += column;
+  GemmBlock block{.b = p.b + column * p.depth,
+                  .whole_depth = p.depth,
+                  .c = p.c + row * p.c_stride + column,
+                  .c_stride = p.c_stride,
+                  .rows = rows,
+                  .columns = columns};
+  if (p.residual != nullptr) {
+    block.start = p.residual + row * p.residual_stride + column;
+    block.start_stride = p.residual_stride;
+  }
+  for (int64_t k = 0; k < p.depth || k == 0; k += depth_block) {
+    const int64_t depth = std::min(depth_block, p.depth - k);
+    if (p.from_patches) {
+      block.a = patches;
+      block.a_stride = patch_stride(p.depth);
+      kernels.pack_patches(p.patches, row, rows, k, depth, patches, block.a_stride);
+    } else {
+      block.a = p.a + row * p.a_stride + k;
+      block.a_stride = p.a_stride;
+    }
+    block.k = k;
+    block.depth = depth;
+    block.epilogue = k + depth == p.depth ? &epilogue : nullptr;
+    kernels.gemm_block(block);
+    block.start = block.c;
+    block.start_stride = block.c_stride;
+  }
+}
+
+}  // namespace
+
+uint64_t patch_scratch_bytes(const Kernels& kernels, int64_t depth) {
+  return static_cast<uint64_t>(kernels.tile_rows * block_tiles * patch_stride(depth)) * sizeof(float);
+}
+
+void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
+                  FunctionRef<Product(int64_t index)> make) {
+  if (count == 0) return;
+  const Product first = make(0);
+  if (first.rows == 0 || first.columns == 0) return;
+  const Cut cut = cut_product(kernels, first, count, context.concurrency());
+  const auto run_task = [&](int64_t task, std::byte* scratch) {
+    const int64_t row = task % cut.blocks * cut.block_rows;
+    const int64_t column = task / cut.blocks % cut.groups * cut.group_columns;
+    const Product p = make(task / cut.blocks / cut.groups);
+    run_block(kernels, p, row, std::min(cut.block_rows, p.rows - row), column,
+              std::min(cut.group_columns, p.columns - column), reinterpret_cast<float*>(scratch));
+  };
+  const int64_t tasks = count * cut.groups * cut.blocks;
+  if (first.from_patches)
+    context.parallel_for_scratch(tasks, run_task);
+  else
+    context.parallel_for(tasks, [&](int64_t task) { run_task(task, nullptr); });
+}
+
+}  // namespace spinel::cpu

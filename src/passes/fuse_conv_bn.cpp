@@ -1,0 +1,92 @@
+// Folds a BatchNormalization into the convolution before it: W' = W * s, B' = (B - mean) * s + shift, with
+// s = scale / sqrt(var + epsilon) for each output channel.
+#include <cmath>
+
+#include "graph/patch.hpp"
+#include "ops/batch_normalization.hpp"
+#include "ops/shape_rules.hpp"
+#include "passes/pipeline.hpp"
+
+namespace spinel::passes {
+namespace {
+
+using graph::Graph;
+using graph::no_value;
+using graph::Node;
+using graph::NodeId;
+using graph::ValueId;
+
+const Tensor* constant_input(const Graph& graph, const Node& node, size_t index) {
+  if (index >= node.inputs.size() || node.inputs[index] == no_value) return nullptr;
+  const graph::Value& value = graph.value(node.inputs[index]);
+  return value.is_constant() ? &value.constant : nullptr;
+}
+
+/// The convolution whose output only this node reads, if its weights are known.
+NodeId foldable_conv(const Graph& graph, const Node& node, const std::vector<int>& uses) {
+  const graph::Value& x = graph.value(node.inputs[0]);
+  if (x.producer == graph::no_node || uses[static_cast<size_t>(node.inputs[0])] != 1) return graph::no_node;
+  const Node& conv = graph.node(x.producer);
+  if (conv.op->name() != "Conv" || constant_input(graph, conv, 1) == nullptr) return graph::no_node;
+  if (conv.inputs.size() > 2 && conv.inputs[2] != no_value && constant_input(graph, conv, 2) == nullptr)
+    return graph::no_node;
+  return x.producer;
+}
+
+}  // namespace
+
+size_t fuse_conv_bn(Graph& graph, const Settings& settings) {
+  size_t changes = 0;
+  for (Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) changes += fuse_conv_bn(*subgraph, settings);
+  const std::vector<int> uses = graph.use_counts();
+  graph::Patch patch(graph);
+  for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
+    const Node& node = graph.node(n);
+    const auto* bn = dynamic_cast<const ops::BatchNormalizationOp*>(node.op.get());
+    if (bn == nullptr || !bn->attrs().per_channel) continue;
+    const NodeId conv_id = foldable_conv(graph, node, uses);
+    if (conv_id == graph::no_node) continue;
+    const Tensor* parameters[4];
+    bool known = true;
+    for (size_t i = 0; i < 4; ++i) {
+      parameters[i] = constant_input(graph, node, i + 1);
+      known &= parameters[i] != nullptr;
+    }
+    if (!known) continue;
+
+    const Node& conv = graph.node(conv_id);
+    const Tensor& old_weights = *constant_input(graph, conv, 1);
+    const DType dtype = old_weights.dtype();
+    Tensor weights = ops::to_float32(old_weights).clone();
+    const int64_t channels = weights.dim(0);
+    const Tensor* old_bias = constant_input(graph, conv, 2);
+    Tensor bias =
+        old_bias != nullptr ? ops::to_float32(*old_bias).clone() : Tensor(DType::float32, {channels});
+    Tensor wide[4];
+    for (size_t i = 0; i < 4; ++i) wide[i] = ops::to_float32(*parameters[i]);
+    const auto w = weights.data<float>();
+    const size_t filter = w.size() / static_cast<size_t>(std::max<int64_t>(channels, 1));
+    for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
+      const float scale =
+          wide[0].data<float>()[c] / std::sqrt(wide[3].data<float>()[c] + bn->attrs().epsilon);
+      for (size_t i = 0; i < filter; ++i) w[c * filter + i] *= scale;
+      float& b = bias.data<float>()[c];
+      b = (b - wide[2].data<float>()[c]) * scale + wide[1].data<float>()[c];
+    }
+    const ValueId new_weights =
+        patch.constant(graph.value(conv.inputs[1]).name + ".folded", convert(weights, dtype));
+    const ValueId new_bias = patch.constant(node.name + ".bias", convert(bias, dtype));
+    const graph::Value& y = graph.value(node.outputs[0]);
+    const ValueId out = patch.value(y.name + ".folded", y.type);
+    patch.node(conv.name, conv.op, conv.attributes, {conv.inputs[0], new_weights, new_bias}, {out},
+               {conv_id, n});
+    patch.replace(node.outputs[0], out);
+    ++changes;
+  }
+  std::move(patch).apply(graph);
+  if (changes > 0) graph::remove_dead(graph);
+  return changes;
+}
+
+}  // namespace spinel::passes
