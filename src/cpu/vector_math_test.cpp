@@ -70,7 +70,7 @@ const Case cases[] = {
     {"tanh", ElementFunction::tanh, std::tanh, 20, 4, smallest, 1, -1},
     {"erf below 0.85", ElementFunction::erf, std::erf, 0.85F, 2.5, smallest, 1, -1},
     {"erf", ElementFunction::erf, std::erf, 10, 1.25, 1, 1, -1},
-    {"gelu", ElementFunction::gelu, phi_product, 30, 1.2e-6 / 0x1p-23, 1e-3, infinity, 0},
+    {"gelu", ElementFunction::gelu, phi_product, 30, 1.3e-6 / 0x1p-23, 1e-3, infinity, 0},
     {"gelu_tanh", ElementFunction::gelu_tanh, tanh_gelu, 9, 2e-6 / 0x1p-23, 1e-3, infinity, nan},
     {"softplus", ElementFunction::softplus, [](double x) { return std::log1p(std::exp(x)); }, 80, 3, smallest,
      infinity, 0},
