@@ -94,8 +94,8 @@ class Fuser {
     for (NodeId n = 0; n < static_cast<NodeId>(graph_.nodes.size()); ++n)
       while (Layer(graph_.node(n)).is_layer() && fuse_next(n)) ++changes;
     if (changes > 0) {
-      graph::remove_dead(graph_);
       graph::sort_topologically(graph_);
+      graph::remove_dead(graph_);
     }
     return changes;
   }
