@@ -1,6 +1,7 @@
 // Elementary functions of vectors. Unless stated, the coefficients are minimax fits (Remez' exchange
 // algorithm, in 40 digits) of the form and on the range that each function states. Denormal results may be
-// flushed to zero.
+// flushed to zero. Divisions are divisions: they run beside the multiply-adds, and measured no slower than
+// Newton steps from a reciprocal estimate.
 #pragma once
 #include "cpu/kernels/simd.hpp"
 
@@ -9,25 +10,23 @@ namespace spinel::cpu::SPINEL_ISA {
 /// |x|
 inline Vec magnitude(Vec x) { return as_float(as_int(x) & 0x7fffffff); }
 
-/// n / d for d in [2^-100, 2^126], within 1 unit in the last place; NaN in either gives NaN.
-inline Vec divide(Vec n, Vec d) {
-#if defined(__AVX512F__)
-  // rcp14 is good to 14 bits, Newton's step doubles them; the remainder then corrects the quotient.
-  Vec y = _mm512_rcp14_ps(d);
-  y = fma(y, fma(-d, y, broadcast(1.0F)), y);
-  const Vec q = n * y;
-  return fma(fma(-d, q, n), y, q);
+#if defined(__AVX2__)
+/// To an integer, for |x| < 2^22; NaN stays NaN.
+inline Vec round_small(Vec x) { return round_to_even(x); }
+/// An integer |n| < 2^22 as int32; anything for NaN.
+inline IntVec small_to_int(Vec n) { return round_to_int(n); }
 #else
-  return n / d;
+// Adding 1.5 * 2^23 leaves the integer in the low bits of the mantissa.
+inline Vec round_small(Vec x) { return x + 12582912.0F - 12582912.0F; }
+inline IntVec small_to_int(Vec n) { return as_int(n + 12582912.0F) - as_int(broadcast(12582912.0F)); }
 #endif
-}
 
 /// x * 2^n for an integer n in [-252, 254]; NaN stays NaN.
 inline Vec scale_by_power(Vec x, Vec n) {
 #if defined(__AVX512F__)
   return _mm512_scalef_ps(x, n);
 #else
-  const IntVec whole = round_to_int(n);
+  const IntVec whole = small_to_int(n);
   const IntVec half = whole >> 1;  // Two factors, so that neither overflows.
   x *= as_float((half + 127) << 23);
   return x * as_float((whole - half + 127) << 23);
@@ -47,7 +46,7 @@ inline Vec expm1_reduced(Vec r) {
 /// e^x; 0 below -104, inf above 88.73; a NaN stays one. Within 1.5 units in the last place.
 inline Vec exp(Vec x) {
   x = min(broadcast(89.0F), max(broadcast(-105.0F), x));
-  const Vec n = round_to_even(x * 1.44269504088896341F);
+  const Vec n = round_small(x * 1.44269504088896341F);
   Vec r = fma(n, broadcast(-0.693359375F), x);
   r = fma(n, broadcast(2.12194440e-4F), r);
   return scale_by_power(expm1_reduced(r) + 1.0F, n);
@@ -55,7 +54,7 @@ inline Vec exp(Vec x) {
 
 /// 2^x for x in [-126, 126], within 2.5 units in the last place; degree 5 on [-1/2, 1/2].
 inline Vec exp2(Vec x) {
-  const Vec n = round_to_even(x);
+  const Vec n = round_small(x);
   const Vec r = x - n;
   Vec p = broadcast(1.3276358368e-3F);
   p = fma(p, r, broadcast(9.6756555140e-3F));
@@ -68,29 +67,20 @@ inline Vec exp2(Vec x) {
 
 /// e^x - 1 for x in [-30, 30], within 2.5 units in the last place; NaN stays NaN.
 inline Vec expm1(Vec x) {
-  const Vec n = round_to_even(x * 1.44269504088896341F);
+  const Vec n = round_small(x * 1.44269504088896341F);
   const Vec q = expm1_reduced(fma(n, broadcast(-0.69314718056F), x));
-  const Vec power = as_float((round_to_int(n) + 127) << 23);
+  const Vec power = as_float((small_to_int(n) + 127) << 23);
   return fma(power, q, power - 1.0F);
 }
 
-/// 1 / (1 + e^-x), within 2.5 units in the last place; 0 below -87 where that is a denormal or zero.
-inline Vec sigmoid(Vec x) {
-  const Vec d = exp(-x) + 1.0F;
-#if defined(__AVX512F__)
-  const Vec y = _mm512_rcp14_ps(d);
-  const Vec rest = fma(-d, y, broadcast(1.0F));
-  return _mm512_maskz_fmadd_ps(_mm512_cmp_ps_mask(x, broadcast(-87.0F), _CMP_NLT_UQ), rest, y, y);
-#else
-  return 1.0F / d;
-#endif
-}
+/// 1 / (1 + e^-x), within 2.5 units in the last place.
+inline Vec sigmoid(Vec x) { return 1.0F / (exp(-x) + 1.0F); }
 
 /// (e^2x - 1) / (e^2x + 1), within 4 units in the last place.
 inline Vec tanh(Vec x) {
   x = min(broadcast(10.0F), max(broadcast(-10.0F), x));
   const Vec e = expm1(x + x);
-  return divide(e, e + 2.0F);
+  return e / (e + 2.0F);
 }
 
 /// The error function, absolute error at most 1.5e-7. x p(x^2) of degree 5 below 0.85, where the relative
@@ -146,7 +136,7 @@ inline Vec silu(Vec x) { return x * sigmoid(x); }
 /// ln(1 + f) for f in [-0.3, 1], within 2 units in the last place. With s = f / (2 + f) it is
 /// 2 atanh(s) = 2 s + s^3 p(s^2), rearranged as fdlibm's e_logf.c does so that s is not rounded into it.
 inline Vec log1p_reduced(Vec f) {
-  const Vec s = divide(f, f + 2.0F);
+  const Vec s = f / (f + 2.0F);
   const Vec u = s * s;
   Vec p = broadcast(2.4326801300e-1F);
   p = fma(p, u, broadcast(2.1421325207e-1F));
@@ -177,7 +167,7 @@ inline Vec softplus(Vec x) { return max(Vec{}, x) + log1p_reduced(exp(-magnitude
 inline Vec mish(Vec x) {
   const Vec e = exp(min(broadcast(20.0F), x));
   const Vec n = e * (e + 2.0F);
-  return x * divide(n, n + 2.0F);
+  return x * (n / (n + 2.0F));
 }
 
 }  // namespace spinel::cpu::SPINEL_ISA
