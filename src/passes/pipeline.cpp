@@ -10,10 +10,12 @@ namespace {
 constexpr Pass pipeline[] = {
     {"convert_floats", convert_floats},  // dtype option: float32 <-> float16, first so that folding sees it
     {"fold_constants", fold_constants},  // whatever is computed from constants and static shapes alone
-    {"remove_identities", remove_identities},  // nodes that pass their input on
-    {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
-    {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
-    {"fuse_conv_bn", fuse_conv_bn},            // BatchNormalization into the convolution before it
+    {"remove_identities", remove_identities},          // nodes that pass their input on
+    {"remove_duplicates", remove_duplicates},          // equal nodes with equal inputs
+    {"remove_dead_nodes", remove_dead_nodes},          // what no output needs any more
+    {"recognize_layer_norm", recognize_layer_norm},    // written as means, differences and quotients
+    {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
+    {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
     {"lower_linear", lower_linear},    // products with constant weights
     {"remove_new_identities", remove_identities},  // transposes that the layout has made superfluous
@@ -26,10 +28,13 @@ constexpr Pass pipeline[] = {
 std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settings) {
   std::vector<PassReport> reports;
   for (const Pass& pass : pipeline) {
+    PassReport& report = reports.emplace_back();
+    report.pass = pass.name;
+    Settings own = settings;
+    own.report = &report;
     try {
-      const size_t changes = pass.run(graph, settings);
-      reports.push_back({pass.name, changes});
-      if (changes == 0) continue;
+      report.changes = pass.run(graph, own);
+      if (report.changes == 0) continue;
       graph::verify(graph, fmt::format("pass {}", pass.name));
       graph::infer(graph);
     } catch (const Error& error) {

@@ -5,6 +5,7 @@
 
 #include <spinel/limits.hpp>
 #include <spinel/log.hpp>
+#include <spinel/pass_report.hpp>
 
 #include "cpu/isa.hpp"
 #include "graph/graph.hpp"
@@ -18,18 +19,13 @@ struct Settings {
   const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels are chosen.
   Limits limits;
   LogCallback log;
+  PassReport* report = nullptr;  ///< Of the pass that is running; run_pipeline sets it.
 };
 
 /// One pass: rewrites a sorted and inferred graph and returns how many places it changed.
 struct Pass {
   const char* name;
   size_t (*run)(graph::Graph& graph, const Settings& settings);
-};
-
-/// What each pass did, for `info` and reports.
-struct PassReport {
-  std::string pass;
-  size_t changes;
 };
 
 /// Runs every pass in order; after each the graph is sorted, inferred and verified, and an Error names the
@@ -40,6 +36,8 @@ size_t convert_floats(graph::Graph& graph, const Settings& settings);
 size_t fold_constants(graph::Graph& graph, const Settings& settings);
 size_t remove_identities(graph::Graph& graph, const Settings& settings);
 size_t remove_duplicates(graph::Graph& graph, const Settings& settings);
+size_t recognize_layer_norm(graph::Graph& graph, const Settings& settings);
+size_t recognize_activations(graph::Graph& graph, const Settings& settings);
 size_t fuse_conv_bn(graph::Graph& graph, const Settings& settings);
 size_t choose_layout(graph::Graph& graph, const Settings& settings);
 size_t lower_linear(graph::Graph& graph, const Settings& settings);
