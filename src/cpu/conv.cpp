@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cpu/patches.hpp"
 #include "cpu/product.hpp"
+#include "cpu/winograd.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -27,9 +28,19 @@ bool is_pointwise(const ConvLayer& layer) {
 
 }  // namespace
 
-ConvAlgorithm choose_conv_algorithm(const ConvLayer&, int64_t, int64_t) { return ConvAlgorithm::product; }
+ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width) {
+  const auto all = [](const std::vector<int64_t>& list, int64_t value) {
+    return std::ranges::all_of(list, [value](int64_t v) { return v == value; });
+  };
+  const bool small = height > 0 && width > 0 && (height < 8 || width < 8);
+  if (layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 && all(layer.window.strides, 1) &&
+      all(layer.window.dilations, 1) && layer.in_channels >= 16 && layer.out_channels >= 16 && !small)
+    return ConvAlgorithm::winograd;
+  return ConvAlgorithm::product;
+}
 
 Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
+  if (layer.algorithm == ConvAlgorithm::winograd) return pack_winograd_weights(kernels, layer, weights);
   const int64_t columns = layer.out_channels / layer.group;
   const int64_t channels = layer.in_channels / layer.group;
   const int64_t taps = layer.kernel_h * layer.kernel_w;
@@ -92,6 +103,8 @@ void NhwcConv::infer(graph::InferContext& context) const {
 }
 
 graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
+  if (layer_.algorithm == ConvAlgorithm::winograd)
+    return {.per_thread_bytes = winograd_scratch_bytes(*isa_.kernels, layer_)};
   if (is_pointwise(layer_)) return {};
   return {.per_thread_bytes = patch_scratch_bytes(*isa_.kernels, layer_.depth())};
 }
@@ -102,7 +115,16 @@ void NhwcConv::run(graph::RunContext& context) const {
     fail(ErrorCode::invalid_argument, "X {} must have {} channels", describe(x), layer_.in_channels);
   Tensor& y = context.output_or(0, x.dtype(), [&] { return output_dims(layer_, x.dims()); });
   if (y.element_count() == 0) return;
-  run_product(context, x, y);
+  if (layer_.algorithm != ConvAlgorithm::winograd) return run_product(context, x, y);
+  const Epilogue epilogue{.bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr,
+                          .activation = layer_.activation,
+                          .low = layer_.low,
+                          .high = layer_.high};
+  run_winograd(context, *isa_.kernels, layer_,
+               make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y),
+               context.input(1).data<float>().data(), epilogue,
+               context.has_input(3) ? context.input(3).data<float>().data() : nullptr, y.dim(0),
+               y.data<float>().data());
 }
 
 void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const {

@@ -63,6 +63,23 @@ struct Patches {
   int64_t pad_top = 0, pad_left = 0;
 };
 
+/// A block of tiles of Winograd's F(4x4, 3x3); a tile makes 4 x 4 outputs of one image.
+struct WinogradTiles {
+  Patches patches;   ///< Kernel 3x3, stride and dilation 1.
+  int64_t tile = 0;  ///< First, counted over [N, tiles_h, tiles_w].
+  int64_t tiles = 0;
+  int64_t tiles_h = 0, tiles_w = 0;  ///< Of an image.
+};
+
+/// Where the outputs of a block of tiles go.
+struct WinogradOutput {
+  float* y = nullptr;               ///< [N, out_height, out_width, pixel_stride], first column of the group.
+  const float* residual = nullptr;  ///< Likewise; may be y.
+  int64_t pixel_stride = 0;
+  int64_t columns = 0;
+  const Epilogue* epilogue = nullptr;
+};
+
 /// Rows of a pool's output: `row` counts [N, out_height].
 struct PoolRows {
   Patches patches;
@@ -93,6 +110,13 @@ struct Kernels {
   /// between rows.
   void (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
                        int64_t to_stride);
+
+  /// u[36][count] = G g G^T of the filters taps[3 * 3][count].
+  void (*winograd_weights)(const float* taps, int64_t count, float* u);
+  /// v[36][tiles][channels] = B^T d B of the tiles' inputs.
+  void (*winograd_input)(const WinogradTiles& tiles, float* v);
+  /// y = activation(A^T m A + bias + residual), m[36][tiles][columns].
+  void (*winograd_output)(const WinogradTiles& tiles, const float* m, const WinogradOutput& out);
 
   /// The greatest element of each window, a NaN if there is one; -inf for a window that lies on padding
   /// alone.

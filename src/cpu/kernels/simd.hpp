@@ -27,7 +27,6 @@ typedef float UnalignedVec
     __attribute__((vector_size(vector_floats * sizeof(float)), aligned(alignof(float)), may_alias));
 typedef IntVec Mask;  ///< All bits of a lane set, or none.
 
-inline Vec broadcast(float x) { return Vec{} + x; }
 inline IntVec broadcast_int(int32_t x) { return IntVec{} + x; }
 inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
 inline void store(float* p, Vec x) { *reinterpret_cast<UnalignedVec*>(p) = x; }
@@ -38,6 +37,7 @@ inline Vec to_float(IntVec x) { return __builtin_convertvector(x, Vec); }
 
 #if defined(__AVX512F__)
 
+inline Vec broadcast(float x) { return _mm512_set1_ps(x); }
 inline Vec load_partial(const float* p, int64_t count) {
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1), p);
 }
@@ -64,6 +64,7 @@ inline void store_half(uint16_t* p, Vec x) {
 
 #elif defined(__AVX2__)
 
+inline Vec broadcast(float x) { return _mm256_set1_ps(x); }
 inline __m256i partial_mask(int64_t count) {
   const IntVec lane = {0, 1, 2, 3, 4, 5, 6, 7};
   return reinterpret_cast<__m256i>(lane < broadcast_int(static_cast<int32_t>(count)));
@@ -85,6 +86,7 @@ inline void store_half(uint16_t* p, Vec x) {
 
 #else
 
+inline Vec broadcast(float x) { return Vec{x, x, x, x}; }
 inline Vec load_partial(const float* p, int64_t count) {
   Vec x{};
   for (int i = 0; i < vector_floats; ++i)

@@ -4,6 +4,7 @@
 #include "cpu/kernels/patches.hpp"
 #include "cpu/kernels/pool.hpp"
 #include "cpu/kernels/vector_table.hpp"
+#include "cpu/kernels/winograd.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
 
@@ -16,6 +17,9 @@ const Kernels kernels = {
     .pack_columns = pack_columns,
     .gemm_block = gemm_block,
     .pack_patches = pack_patches,
+    .winograd_weights = winograd_weights,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
     .max_pool = max_pool,
     .average_pool = average_pool,
     .mean_rows = mean_rows,

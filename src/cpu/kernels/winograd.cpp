@@ -1,0 +1,173 @@
+// The transforms of Winograd's F(4x4, 3x3): A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural
+// Networks" (2015), with the interpolation points 0, 1, -1, 2, -2 and infinity.
+#include "cpu/kernels/winograd.hpp"
+
+#include "cpu/kernels/activations.hpp"
+#include "cpu/kernels/simd.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+namespace {
+
+constexpr int patch = 6;   // A tile's input is patch x patch,
+constexpr int output = 4;  // its output output x output.
+
+Vec load_some(const float* p, int64_t count) {
+  return count >= vector_floats ? load(p) : load_partial(p, count);
+}
+void store_some(float* p, Vec x, int64_t count) {
+  if (count >= vector_floats)
+    store(p, x);
+  else
+    store_partial(p, x, count);
+}
+
+/// B^T d
+inline void transform_input(const Vec (&d)[patch], Vec (&out)[patch]) {
+  const Vec even = fma(broadcast(-4.0F), d[2], d[4]);
+  const Vec odd = fma(broadcast(-4.0F), d[1], d[3]);
+  const Vec even2 = d[4] - d[2];
+  const Vec odd2 = 2.0F * (d[3] - d[1]);
+  out[0] = fma(broadcast(4.0F), d[0], fma(broadcast(-5.0F), d[2], d[4]));
+  out[1] = even + odd;
+  out[2] = even - odd;
+  out[3] = even2 + odd2;
+  out[4] = even2 - odd2;
+  out[5] = fma(broadcast(4.0F), d[1], fma(broadcast(-5.0F), d[3], d[5]));
+}
+
+/// A^T m
+inline void transform_output(const Vec (&m)[patch], Vec (&out)[output]) {
+  const Vec sum1 = m[1] + m[2];
+  const Vec difference1 = m[1] - m[2];
+  const Vec sum2 = m[3] + m[4];
+  const Vec difference2 = m[3] - m[4];
+  out[0] = m[0] + sum1 + sum2;
+  out[1] = fma(broadcast(2.0F), difference2, difference1);
+  out[2] = fma(broadcast(4.0F), sum2, sum1);
+  out[3] = fma(broadcast(8.0F), difference2, difference1) + m[5];
+}
+
+/// G g
+inline void transform_weights(const Vec (&g)[3], Vec (&out)[patch]) {
+  const Vec sum = (g[0] + g[2]) * (-1.0F / 6);
+  const Vec middle = g[1] * (1.0F / 6);
+  const Vec sum2 = fma(g[0], broadcast(1.0F / 24), g[2] * (1.0F / 6));
+  const Vec middle2 = g[1] * (1.0F / 12);
+  out[0] = g[0] * 0.25F;
+  out[1] = sum - middle;
+  out[2] = sum + middle;
+  out[3] = sum2 + middle2;
+  out[4] = sum2 - middle2;
+  out[5] = g[2];
+}
+
+struct TilePlace {
+  int64_t sample, row, column;  ///< Of its output.
+};
+
+TilePlace place_of(const WinogradTiles& w, int64_t tile) {
+  const int64_t in_image = tile % (w.tiles_h * w.tiles_w);
+  return {tile / (w.tiles_h * w.tiles_w), in_image / w.tiles_w * output, in_image % w.tiles_w * output};
+}
+
+}  // namespace
+
+void winograd_weights(const float* taps, int64_t count, float* u) {
+  for (int64_t i = 0; i < count; i += vector_floats) {
+    Vec columns[3][patch];  // G applied to each column of the filter.
+    for (int kw = 0; kw < 3; ++kw) {
+      Vec g[3];
+      for (int kh = 0; kh < 3; ++kh) g[kh] = load_some(taps + (kh * 3 + kw) * count + i, count - i);
+      transform_weights(g, columns[kw]);
+    }
+    for (int h = 0; h < patch; ++h) {
+      const Vec row[3] = {columns[0][h], columns[1][h], columns[2][h]};
+      Vec out[patch];
+      transform_weights(row, out);
+      for (int w = 0; w < patch; ++w) store_some(u + (h * patch + w) * count + i, out[w], count - i);
+    }
+  }
+}
+
+void winograd_input(const WinogradTiles& w, float* v) {
+  const Patches& p = w.patches;
+  const int64_t plane = w.tiles * p.channels;
+  for (int64_t t = 0; t < w.tiles; ++t, v += p.channels) {
+    const TilePlace place = place_of(w, w.tile + t);
+    const float* image = static_cast<const float*>(p.x) + place.sample * p.height * p.width * p.pixel_stride;
+    const int64_t row = place.row - p.pad_top;
+    const int64_t column = place.column - p.pad_left;
+    const float* pixels[patch][patch];  // Those outside the image are nullptr.
+    for (int h = 0; h < patch; ++h)
+      for (int x = 0; x < patch; ++x) {
+        const bool inside = row + h >= 0 && row + h < p.height && column + x >= 0 && column + x < p.width;
+        pixels[h][x] = inside ? image + ((row + h) * p.width + column + x) * p.pixel_stride : nullptr;
+      }
+    for (int64_t c = 0; c < p.channels; c += vector_floats) {
+      const int64_t left = p.channels - c;
+      Vec rows[patch][patch];
+      for (int x = 0; x < patch; ++x) {
+        Vec d[patch];
+#pragma GCC unroll 6
+        for (int h = 0; h < patch; ++h)
+          d[h] = pixels[h][x] != nullptr ? load_some(pixels[h][x] + c, left) : Vec{};
+        Vec out[patch];
+        transform_input(d, out);
+#pragma GCC unroll 6
+        for (int h = 0; h < patch; ++h) rows[h][x] = out[h];
+      }
+      for (int h = 0; h < patch; ++h) {
+        Vec out[patch];
+        transform_input(rows[h], out);
+#pragma GCC unroll 6
+        for (int x = 0; x < patch; ++x) store_some(v + (h * patch + x) * plane + c, out[x], left);
+      }
+    }
+  }
+}
+
+void winograd_output(const WinogradTiles& w, const float* m, const WinogradOutput& o) {
+  const Patches& p = w.patches;
+  const Epilogue& e = *o.epilogue;
+  const bool clamps = e.activation == Activation::clamp;
+  const Vec low = broadcast(e.low);
+  const Vec high = broadcast(e.high);
+  const int64_t plane = w.tiles * o.columns;
+  for (int64_t t = 0; t < w.tiles; ++t, m += o.columns) {
+    const TilePlace place = place_of(w, w.tile + t);
+    const int64_t rows = p.out_height - place.row < output ? p.out_height - place.row : output;
+    const int64_t columns = p.out_width - place.column < output ? p.out_width - place.column : output;
+    const int64_t first = (place.sample * p.out_height + place.row) * p.out_width + place.column;
+    float* y = o.y + first * o.pixel_stride;
+    const float* residual = o.residual == nullptr ? nullptr : o.residual + first * o.pixel_stride;
+    const int64_t line = p.out_width * o.pixel_stride;
+    for (int64_t c = 0; c < o.columns; c += vector_floats) {
+      const int64_t left = o.columns - c;
+      Vec half[output][patch];
+      for (int x = 0; x < patch; ++x) {
+        Vec in[patch];
+#pragma GCC unroll 6
+        for (int h = 0; h < patch; ++h) in[h] = load_some(m + (h * patch + x) * plane + c, left);
+        Vec out[output];
+        transform_output(in, out);
+#pragma GCC unroll 4
+        for (int h = 0; h < output; ++h) half[h][x] = out[h];
+      }
+      const Vec bias = e.bias == nullptr ? Vec{} : load_some(e.bias + c, left);
+      for (int64_t h = 0; h < rows; ++h) {
+        Vec out[output];
+        transform_output(half[h], out);
+        for (int64_t x = 0; x < columns; ++x) {
+          const int64_t at = h * line + x * o.pixel_stride + c;
+          Vec sum = out[x] + bias;
+          if (residual != nullptr) sum += load_some(residual + at, left);
+          store_some(y + at, clamps ? clamp(sum, low, high) : sum, left);
+        }
+      }
+    }
+    if (e.activation > Activation::clamp)
+      for (int64_t h = 0; h < rows; ++h) activate_rows(e, y + h * line, o.pixel_stride, columns, o.columns);
+  }
+}
+
+}  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,113 @@
+#include "cpu/winograd.hpp"
+
+#include <algorithm>
+
+namespace spinel::cpu {
+namespace {
+
+constexpr int64_t points = 36;
+constexpr int64_t tile_outputs = 4;  // Along each axis.
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Tiles of a task. The transformed tiles should stay in the second-level cache, but many channels need more
+/// tiles for each pass over the weights, which come from farther away.
+int64_t block_tiles(const Kernels& kernels, const ConvLayer& layer) {
+  const int64_t register_tiles = layer.in_channels + layer.out_channels <= 256 ? 3 : 6;
+  return kernels.tile_rows * register_tiles;
+}
+
+}  // namespace
+
+Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
+  const int64_t in = layer.in_channels;
+  const int64_t out = layer.out_channels;
+  const int64_t count = in * out;
+  std::vector<float> taps(static_cast<size_t>(9 * count));
+  const float* from = weights.data<float>().data();
+  for (int64_t n = 0; n < out; ++n)
+    for (int64_t c = 0; c < in; ++c)
+      for (int64_t t = 0; t < 9; ++t) taps[static_cast<size_t>(t * count + c * out + n)] = *from++;
+  std::vector<float> transformed(static_cast<size_t>(points * count));
+  kernels.winograd_weights(taps.data(), count, transformed.data());
+  const int64_t size = kernels.packed_size(in, out);
+  Tensor packed = Tensor::uninitialized(DType::float32, {points * size});
+  for (int64_t p = 0; p < points; ++p)
+    kernels.pack_columns(transformed.data() + p * count, out, 1, in, out,
+                         packed.data<float>().data() + p * size);
+  return packed;
+}
+
+uint64_t winograd_scratch_bytes(const Kernels& kernels, const ConvLayer& layer) {
+  return static_cast<uint64_t>(points * block_tiles(kernels, layer) *
+                               (layer.in_channels + layer.out_channels)) *
+         sizeof(float);
+}
+
+void run_winograd(graph::RunContext& context, const Kernels& kernels, const ConvLayer& layer,
+                  const Patches& patches, const float* weights, const Epilogue& epilogue,
+                  const float* residual, int64_t samples, float* y) {
+  const int64_t tiles_h = ceil_div(patches.out_height, tile_outputs);
+  const int64_t tiles_w = ceil_div(patches.out_width, tile_outputs);
+  const int64_t tiles = samples * tiles_h * tiles_w;
+  const int64_t in = layer.in_channels;
+  const int64_t out = layer.out_channels;
+  const int64_t packed = kernels.packed_size(in, out);
+
+  // Few tiles are shared out by columns, so that each thread reads its part of the weights alone.
+  int64_t blocks = ceil_div(tiles, block_tiles(kernels, layer));
+  int64_t groups = 1;
+  const int64_t panels = ceil_div(out, kernels.panel_columns);
+  const int64_t concurrency = context.concurrency();
+  if (concurrency > 1 && blocks < 2 * concurrency) {
+    if (tiles >= concurrency * 2 * kernels.tile_rows)
+      blocks = ceil_div(blocks, concurrency) * concurrency;
+    else
+      groups = std::min(panels, ceil_div(concurrency, blocks));
+  }
+  const int64_t task_tiles = ceil_div(tiles, blocks);
+  blocks = ceil_div(tiles, task_tiles);
+  const int64_t group_columns = ceil_div(panels, groups) * kernels.panel_columns;
+  groups = ceil_div(out, group_columns);
+
+  context.parallel_for_scratch(blocks * groups, [&](int64_t task, std::byte* scratch) {
+    const int64_t first = task % blocks * task_tiles;
+    const int64_t column = task / blocks * group_columns;
+    const int64_t columns = std::min(group_columns, out - column);
+    const WinogradTiles block{.patches = patches,
+                              .tile = first,
+                              .tiles = std::min(task_tiles, tiles - first),
+                              .tiles_h = tiles_h,
+                              .tiles_w = tiles_w};
+    auto* v = reinterpret_cast<float*>(scratch);
+    float* m = v + points * block.tiles * in;
+    kernels.winograd_input(block, v);
+    for (int64_t p = 0; p < points; ++p) {
+      GemmBlock product{.a_stride = in,
+                        .b = weights + p * packed + column * in,
+                        .whole_depth = in,
+                        .c = m + p * block.tiles * columns,
+                        .c_stride = columns,
+                        .rows = block.tiles,
+                        .columns = columns};
+      for (int64_t k = 0; k < in; k += depth_block) {
+        product.a = v + p * block.tiles * in + k;
+        product.k = k;
+        product.depth = std::min(depth_block, in - k);
+        kernels.gemm_block(product);
+        product.start = product.c;
+        product.start_stride = columns;
+      }
+    }
+    Epilogue shifted = epilogue;
+    if (shifted.bias != nullptr) shifted.bias += column;
+    kernels.winograd_output(block, m,
+                            {.y = y + column,
+                             .residual = residual == nullptr ? nullptr : residual + column,
+                             .pixel_stride = out,
+                             .columns = columns,
+                             .epilogue = &shifted});
+  });
+}
+
+}  // namespace spinel::cpu

@@ -1,0 +1,22 @@
+// Convolution 3x3 of stride 1 by Winograd's F(4x4, 3x3).
+#pragma once
+#include "cpu/conv.hpp"
+
+namespace spinel::cpu {
+
+/// The transformed weights: 36 packed matrices [C, M].
+Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights);
+
+/// What a task needs for a layer.
+uint64_t winograd_scratch_bytes(const Kernels& kernels, const ConvLayer& layer);
+
+/// Y = activation(conv(X) + bias + residual). A tile lies in one image, and every product is summed over
+/// depth_block after depth_block of the channels, however the work is cut.
+///
+/// Against exact arithmetic the error of an output is at most about 60 units of 2^-24 times the sum of the
+/// absolute products, a few times that of the plain sum; see docs/accuracy.md for what networks show.
+void run_winograd(graph::RunContext& context, const Kernels& kernels, const ConvLayer& layer,
+                  const Patches& patches, const float* weights, const Epilogue& epilogue,
+                  const float* residual, int64_t samples, float* y);
+
+}  // namespace spinel::cpu
