@@ -209,8 +209,11 @@ class Recognizer {
       if (reader == no_node) {
         // Nothing is gained where the value must be computed anyway; yet say so if it would have matched.
         read_elsewhere = true;
-        for (NodeId each : m_.readers(at))
-          if (form_of(m_, m_.node(each).outputs[0], x, t)) reader = each;
+        for (NodeId each : m_.readers(at)) {
+          const auto next = form_of(m_, m_.node(each).outputs[0], x, t);
+          if (!next || (reader != no_node && !matches(next->q, form.q, dtype))) continue;
+          reader = each;
+        }
       }
       if (reader == no_node) return std::nullopt;
       at = m_.node(reader).outputs[0];
