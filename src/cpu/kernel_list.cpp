@@ -1,14 +1,47 @@
 #include "cpu/kernel_list.hpp"
 
+#include "cpu/element_ops.hpp"
+
 namespace spinel::cpu {
 namespace {
 
 const KernelEntry entries[] = {
-    {nullptr, nullptr, nullptr},
+    // Element by element: element_ops.cpp.
+    {"Abs", "elementwise", make_element_op},
+    {"Add", "elementwise", make_element_op},
+    {"BatchNormalization", "elementwise", make_element_op},
+    {"Clip", "elementwise", make_element_op},
+    {"Div", "elementwise", make_element_op},
+    {"Elu", "elementwise", make_element_op},
+    {"Erf", "elementwise", make_element_op},
+    {"Exp", "elementwise", make_element_op},
+    {"Gelu", "elementwise", make_element_op},
+    {"HardSigmoid", "elementwise", make_element_op},
+    {"HardSwish", "elementwise", make_element_op},
+    {"LeakyRelu", "elementwise", make_element_op},
+    {"Log", "elementwise", make_element_op},
+    {"Max", "elementwise", make_element_op},
+    {"Min", "elementwise", make_element_op},
+    {"Mish", "elementwise", make_element_op},
+    {"Mul", "elementwise", make_element_op},
+    {"Neg", "elementwise", make_element_op},
+    {"PRelu", "elementwise", make_element_op},
+    {"Pow", "elementwise", make_element_op},
+    {"Reciprocal", "elementwise", make_element_op},
+    {"Relu", "elementwise", make_element_op},
+    {"Selu", "elementwise", make_element_op},
+    {"Sigmoid", "elementwise", make_element_op},
+    {"Softplus", "elementwise", make_element_op},
+    {"Softsign", "elementwise", make_element_op},
+    {"Sqrt", "elementwise", make_element_op},
+    {"Sub", "elementwise", make_element_op},
+    {"Sum", "elementwise", make_element_op},
+    {"Swish", "elementwise", make_element_op},
+    {"Tanh", "elementwise", make_element_op},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> kernel_list() { return std::span(entries).first(std::size(entries) - 1); }
+std::span<const KernelEntry> kernel_list() { return entries; }
 
 }  // namespace spinel::cpu
