@@ -14,13 +14,8 @@ const RuntimeValue nothing;
 class NodeRun final : public RunContext {
  public:
   NodeRun(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
-          const RunServices& services, const OutputBuffer* buffers)
-      : graph_(graph),
-        node_(node),
-        values_(values),
-        services_(services),
-        buffers_(buffers),
-        ignored_(node.outputs.size()) {
+          const RunServices& services)
+      : graph_(graph), node_(node), values_(values), services_(services), ignored_(node.outputs.size()) {
     for (ValueId id : node.inputs) {
       if (id == no_value)
         inputs_.push_back(&nothing);
@@ -46,16 +41,6 @@ class NodeRun final : public RunContext {
   }
   Tensor& output(size_t index, DType dtype, const Dims& dims) override {
     RuntimeValue& slot = output_slot(index);
-    if (buffers_ != nullptr && wants_output(index)) {
-      Tensor planned = (*buffers_)(index);
-      if (planned.defined()) {
-        if (planned.dtype() != dtype || planned.dims() != dims)
-          fail(ErrorCode::internal, "output {} is {}{}, but {} was planned; please report this", index,
-               dtype_name(dtype), dims_text(dims), describe(planned));
-        slot = std::move(planned);
-        return slot.tensor();
-      }
-    }
     if (services_.max_tensor_bytes != 0 && tensor_bytes(dtype, dims) > services_.max_tensor_bytes)
       fail(ErrorCode::limit_exceeded, "output {} {}{} exceeds the limit max_tensor_bytes, {}", index,
            dtype_name(dtype), dims_text(dims), services_.max_tensor_bytes);
@@ -84,7 +69,6 @@ class NodeRun final : public RunContext {
     if (services_.cancelled != nullptr && services_.cancelled->load(std::memory_order_relaxed))
       fail(ErrorCode::cancelled, "the run was cancelled");
   }
-  const std::vector<const RuntimeValue*>& inputs() const { return inputs_; }
 
  protected:
   ThreadScratch thread_scratch() override {
@@ -122,7 +106,6 @@ class NodeRun final : public RunContext {
   const Node& node_;
   std::vector<RuntimeValue>& values_;
   const RunServices& services_;
-  const OutputBuffer* buffers_;
   std::vector<const RuntimeValue*> inputs_;
   std::vector<std::unique_ptr<RuntimeValue>> constants_;
   std::vector<RuntimeValue> ignored_;
@@ -132,20 +115,29 @@ class NodeRun final : public RunContext {
 
 }  // namespace
 
-void run_node(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
-              const RunServices& services, const OutputBuffer* buffers) {
-  NodeRun context(graph, node, values, services, buffers);
+void run_op(const Node& node, RunContext& context) {
+  auto located = [&](const Error& error) {
+    std::vector<const RuntimeValue*> inputs;
+    for (size_t i = 0; i < context.input_count(); ++i) inputs.push_back(&context.value(i));
+    return at_node(error, node, inputs);
+  };
   try {
     context.check_cancelled();
     node.op->run(context);
   } catch (const Error& error) {
     if (!error.node().empty() || error.code() == ErrorCode::cancelled) throw;
-    throw at_node(error, node, context.inputs());
+    throw located(error);
   } catch (const std::bad_alloc&) {
-    throw at_node(Error(ErrorCode::out_of_memory, "no memory left"), node, context.inputs());
+    throw located(Error(ErrorCode::out_of_memory, "no memory left"));
   } catch (const std::exception& error) {
-    throw at_node(Error(ErrorCode::internal, error.what()), node, context.inputs());
+    throw located(Error(ErrorCode::internal, error.what()));
   }
+}
+
+void run_node(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
+              const RunServices& services) {
+  NodeRun context(graph, node, values, services);
+  run_op(node, context);
 }
 
 std::vector<RuntimeValue> interpret(const Graph& graph, std::vector<RuntimeValue> inputs,

@@ -19,13 +19,13 @@ struct RunServices {
   std::function<void(const Node& node, int64_t begin_ns, int64_t end_ns)> observe;
 };
 
-/// Where a node's output goes: a buffer that is planned, or nothing, in which case one is allocated.
-using OutputBuffer = std::function<Tensor(size_t output)>;
-
 /// Runs one node on the values of its graph (indexed by ValueId) and stores its outputs there.
 /// Throws Error with the node's name.
 void run_node(const Graph& graph, const Node& node, std::vector<RuntimeValue>& values,
-              const RunServices& services, const OutputBuffer* buffers = nullptr);
+              const RunServices& services);
+
+/// Runs a node's operator in a context that somebody else made. Throws Error with the node's name.
+void run_op(const Node& node, RunContext& context);
 
 /// Runs a sorted graph. `captured` are the values of graph.captures, in order.
 std::vector<RuntimeValue> interpret(const Graph& graph, std::vector<RuntimeValue> inputs,

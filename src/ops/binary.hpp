@@ -58,6 +58,7 @@ class Binary final : public Op {
   void infer(InferContext& context) const override;
   void batch(BatchContext& context) const override;
   void run(RunContext& context) const override;
+  bool may_overwrite(size_t input) const override { return input < 2; }
 
  private:
   void infer_ints(InferContext& context, const graph::ValueType& type) const;

@@ -23,6 +23,7 @@ class Clip final : public Op {
   void infer(InferContext& context) const override;
   void batch(BatchContext& context) const override;
   void run(RunContext& context) const override;
+  bool may_overwrite(size_t input) const override { return input == 0; }
 
  private:
   ClipAttrs attrs_;

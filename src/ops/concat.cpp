@@ -59,6 +59,8 @@ class Concat final : public Op {
     context.set_output(0, BatchState::batched(*axis));
   }
 
+  std::optional<int64_t> joins_along() const override { return axis_; }
+
   void run(RunContext& context) const override {
     const Tensor& first = context.input(0);
     const auto axis = static_cast<size_t>(normalize_axis(axis_, first.rank()));

@@ -77,9 +77,9 @@ void copy_range(const Tensor& from, int64_t from_index, Tensor& to, int64_t to_i
     return;
   }
   const int64_t bytes = dtype_bits(from.dtype()) / 8;
-  std::memcpy(static_cast<std::byte*>(to.raw()) + to_index * bytes,
-              static_cast<const std::byte*>(from.raw()) + from_index * bytes,
-              static_cast<size_t>(count * bytes));
+  std::byte* target = static_cast<std::byte*>(to.raw()) + to_index * bytes;
+  const std::byte* source = static_cast<const std::byte*>(from.raw()) + from_index * bytes;
+  if (source != target) std::memcpy(target, source, static_cast<size_t>(count * bytes));
 }
 
 void copy_strided(const Tensor& from, int64_t offset, const std::vector<int64_t>& strides, Tensor& to) {

@@ -53,7 +53,7 @@ void require_movable(DType dtype);
 std::vector<int64_t> row_major_strides(const Dims& dims);
 
 /// Copies `count` elements from `from` at `from_index` to `to` at `to_index`. The tensors have one dtype and
-/// do not overlap.
+/// do not overlap, unless source and target are the same elements, which are left alone.
 void copy_range(const Tensor& from, int64_t from_index, Tensor& to, int64_t to_index, int64_t count);
 
 /// Fills `to`, in row-major order, with the elements of `from` at offset + sum(index * strides): one stride

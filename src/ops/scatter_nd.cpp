@@ -32,6 +32,8 @@ class ScatterND final : public Op {
     context.set_output(0, data);
   }
 
+  bool may_overwrite(size_t input) const override { return input == 0; }
+
   void run(RunContext& context) const override {
     const Tensor& x = context.input(0);
     const Tensor& indices = context.input(1);

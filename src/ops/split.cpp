@@ -56,6 +56,8 @@ class Split final : public Op {
     context.set_all_outputs(state);
   }
 
+  std::optional<int64_t> splits_along() const override { return attrs_.axis; }
+
   void run(RunContext& context) const override {
     const Tensor& x = context.input(0);
     const auto axis = static_cast<size_t>(normalize_axis(attrs_.axis, x.rank()));

@@ -37,6 +37,7 @@ class Unary final : public Op {
   void infer(InferContext& context) const override;
   void batch(BatchContext& context) const override { batch_elementwise(context); }
   void run(RunContext& context) const override;
+  bool may_overwrite(size_t input) const override { return input == 0; }
 
  private:
   const UnaryKernels& kernels_;

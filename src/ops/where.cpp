@@ -47,6 +47,8 @@ class Where final : public Op {
 
   void batch(BatchContext& context) const override { batch_elementwise(context); }
 
+  bool may_overwrite(size_t input) const override { return input == 1 || input == 2; }
+
   void run(RunContext& context) const override {
     const Tensor& condition = context.input(0);
     const Tensor& x = context.input(1);

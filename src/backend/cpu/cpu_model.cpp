@@ -1,6 +1,9 @@
 #include "backend/cpu/cpu_model.hpp"
 
+#include <algorithm>
+
 #include "backend/model_info.hpp"
+#include "base/text.hpp"
 #include "graph/infer.hpp"
 #include "passes/pipeline.hpp"
 #include "plan/program.hpp"
@@ -15,13 +18,11 @@ using graph::ValueId;
 
 class CpuReplica final : public Replica {
  public:
-  explicit CpuReplica(std::shared_ptr<const plan::Program> program)
-      : program_(std::move(program)), replica_(program_) {}
+  CpuReplica(std::shared_ptr<const plan::Program> program, const runtime::ReplicaOptions& options)
+      : program_(std::move(program)), replica_(program_, options) {}
   void run(std::span<const RuntimeValue> inputs, std::span<RuntimeValue> outputs,
            const graph::RunServices& services) override {
-    std::vector<Dims> dims;
-    for (const RuntimeValue& input : inputs) dims.push_back(input.tensor().dims());
-    replica_.run(*program_->bind(dims), inputs, outputs, services);
+    replica_.run(program_->bind(inputs), inputs, outputs, services);
   }
 
  private:
@@ -31,7 +32,8 @@ class CpuReplica final : public Replica {
 
 class CpuModel final : public Model {
  public:
-  explicit CpuModel(std::shared_ptr<const plan::Program> program) : program_(std::move(program)) {
+  CpuModel(std::shared_ptr<const plan::Program> program, runtime::ReplicaOptions options)
+      : program_(std::move(program)), options_(std::move(options)) {
     const Graph& graph = program_->graph();
     batch_ = batch_info(program_->batch(), graph.outputs.size());
     inputs_ = input_infos(graph, batch_);
@@ -41,12 +43,14 @@ class CpuModel final : public Model {
   const std::vector<TensorInfo>& inputs() const override { return inputs_; }
   const std::vector<TensorInfo>& outputs() const override { return outputs_; }
   const BatchInfo& batch() const override { return batch_; }
-  std::unique_ptr<Replica> make_replica() const override { return std::make_unique<CpuReplica>(program_); }
+  std::unique_ptr<Replica> make_replica() const override {
+    return std::make_unique<CpuReplica>(program_, options_);
+  }
 
   std::vector<std::optional<Dims>> output_dims(std::span<const Dims> input_dims) const override {
     const auto binding = program_->bind(input_dims);
     std::vector<std::optional<Dims>> dims;
-    for (ValueId id : program_->graph().outputs) dims.push_back(binding->dims[static_cast<size_t>(id)]);
+    for (ValueId id : program_->graph().outputs) dims.push_back(program_->known_dims(*binding, id));
     return dims;
   }
 
@@ -55,6 +59,7 @@ class CpuModel final : public Model {
     MemoryReport report;
     report.weight_bytes = program_->weight_bytes();
     report.arena_bytes_per_spa = binding->arena_bytes;
+    report.scratch_bytes_per_spa = binding->scratch_bytes;
     report.unplanned = program_->unplanned(*binding);
     return report;
   }
@@ -65,10 +70,29 @@ class CpuModel final : public Model {
 
  private:
   std::shared_ptr<const plan::Program> program_;
+  runtime::ReplicaOptions options_;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
   BatchInfo batch_;
 };
+
+/// The pairs by position. Throws Error if a name is unknown.
+std::vector<plan::Alias> find_aliases(const Graph& graph, const std::vector<AliasPair>& pairs) {
+  std::vector<std::string> input_names;
+  for (ValueId id : graph.inputs) input_names.push_back(graph.value(id).name);
+  auto position = [](const std::vector<std::string>& names, const std::string& name, const char* what) {
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end())
+      fail(ErrorCode::not_found, "aliases name '{}', which is no {} of the model; it has '{}'", name, what,
+           fmt::join(names, "', '"));
+    return static_cast<size_t>(found - names.begin());
+  };
+  std::vector<plan::Alias> aliases;
+  for (const AliasPair& pair : pairs)
+    aliases.push_back(
+        {position(input_names, pair.input, "input"), position(graph.output_names, pair.output, "output")});
+  return aliases;
+}
 
 }  // namespace
 
@@ -82,7 +106,13 @@ std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const Co
   settings.limits = options.limits;
   settings.log = options.log;
   passes::run_pipeline(graph, settings);
-  return std::make_unique<CpuModel>(std::make_shared<const plan::Program>(std::move(graph), options.limits));
+  plan::ProgramOptions program;
+  program.limits = options.limits;
+  program.concurrency = options.spas * options.threads_per_spa;
+  program.aliases = find_aliases(graph, options.aliases);
+  return std::make_unique<CpuModel>(
+      std::make_shared<const plan::Program>(std::move(graph), std::move(program)),
+      runtime::ReplicaOptions{options.huge_pages, options.log});
 }
 
 }  // namespace spinel::backend
