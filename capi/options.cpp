@@ -90,6 +90,7 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
   if (from.ranks_on_machine != 0) out.ranks_on_machine = from.ranks_on_machine;
   out.pass_path = text_or_empty(from.pass_path);
   out.save_engine = text_or_empty(from.save_engine);
+  out.onnxruntime_path = text_or_empty(from.onnxruntime_path);
   out.limits = read_limits(from.limits);
   out.log = make_log(from.log, from.log_user);
   return out;

@@ -261,6 +261,9 @@ typedef struct spinel_engine_options {
   const spinel_limits* limits; /* NULL: the defaults. */
   spinel_log_callback log;     /* Receives warnings and information for as long as the engine lives. */
   void* log_user;
+  /* Target "onnx" alone: absolute path of ONNX Runtime's shared library, or of the folder that holds it.
+   * NULL: the dynamic loader's usual search. */
+  const char* onnxruntime_path;
 } spinel_engine_options;
 
 /* Fills in the defaults. NULL is ignored. Any thread. */

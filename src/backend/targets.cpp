@@ -1,5 +1,6 @@
 #include "backend/backend.hpp"
 #include "backend/cpu/cpu_model.hpp"
+#include "backend/onnxruntime/onnxruntime_model.hpp"
 #include "base/text.hpp"
 
 namespace spinel::backend {
@@ -7,6 +8,7 @@ namespace {
 
 constexpr Target target_table[] = {
     {"cpu", compile_for_cpu},
+    {"onnx", compile_for_onnxruntime, false},
 };
 
 }  // namespace

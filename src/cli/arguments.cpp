@@ -25,6 +25,13 @@ std::optional<int> environment_count(const char* name) {
   return number;
 }
 
+/// Where ONNX Runtime lies: the flag, else the environment; as an absolute path, as the library wants it.
+std::string onnxruntime_path(const std::string& flag) {
+  const char* value = flag.empty() ? std::getenv("SPINEL_ONNXRUNTIME") : flag.c_str();
+  if (value == nullptr || *value == '\0') return {};
+  return std::filesystem::absolute(value).string();
+}
+
 LogLevel environment_log_level() {
   const char* value = std::getenv("SPINEL_LOG");
   const std::string_view text = value == nullptr || *value == '\0' ? "warning" : value;
@@ -83,6 +90,9 @@ CLI::Validator dtype_check() {
 
 void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--target", target_, "What executes the model")->capture_default_str();
+  app.add_option("--onnxruntime", onnxruntime_,
+                 "For --target onnx: ONNX Runtime's library, a file or the folder that holds it "
+                 "(default: SPINEL_ONNXRUNTIME, else what the dynamic loader finds)");
   app.add_option("--dtype", dtype_,
                  "float32 or float16: precision of the computation, and type of float inputs and outputs; "
                  "by default the model's own")
@@ -106,6 +116,7 @@ EngineOptions EngineFlags::options(const std::string& model) const {
   options.keep_io_types = keep_io_types_;
   options.spas = spas_ > 0 ? spas_ : environment_count("MAX_ENGINE_NUMS").value_or(0);
   options.threads_per_spa = threads_per_spa_;
+  options.onnxruntime_path = onnxruntime_path(onnxruntime_);
   options.ranks_on_machine = environment_count("OMPI_COMM_WORLD_LOCAL_SIZE").value_or(1);
   options.split = split_ == "never"    ? SplitPolicy::never
                   : split_ == "always" ? SplitPolicy::always

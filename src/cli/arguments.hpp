@@ -18,18 +18,20 @@ void normalise_flags(std::vector<std::string>& arguments);
 /// Checks that a value is a name that parse_dtype knows.
 CLI::Validator dtype_check();
 
-/// The flags of every subcommand that loads a model: --target, --dtype, --keep_io_types, --spas,
-/// --threads_per_spa, --split.
+/// The flags of every subcommand that loads a model: --target, --onnxruntime, --dtype, --keep_io_types,
+/// --spas, --threads_per_spa, --split.
 class EngineFlags {
  public:
   void add_to(CLI::App& app);
   /// The options to load `model` with. What the flags leave open is taken from the environment:
-  /// MAX_ENGINE_NUMS (number of SPAs), OMPI_COMM_WORLD_LOCAL_SIZE (ranks that share the machine) and
-  /// SPINEL_LOG (debug, info, warning or error: what is printed to stderr). Throws UsageError.
+  /// MAX_ENGINE_NUMS (number of SPAs), OMPI_COMM_WORLD_LOCAL_SIZE (ranks that share the machine),
+  /// SPINEL_ONNXRUNTIME (as --onnxruntime) and SPINEL_LOG (debug, info, warning or error: what is printed to
+  /// stderr). Throws UsageError.
   EngineOptions options(const std::string& model) const;
 
  private:
   std::string target_ = "cpu";
+  std::string onnxruntime_;
   std::string dtype_;
   std::string split_ = "proven";
   bool keep_io_types_ = false;
