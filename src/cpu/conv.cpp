@@ -26,12 +26,25 @@ bool is_pointwise(const ConvLayer& layer) {
          (layer.window.auto_pad != ops::AutoPad::notset || std::ranges::count(layer.window.pads, 0) == 4);
 }
 
+/// [taps, channels]
+Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
+  const int64_t taps = layer.kernel_h * layer.kernel_w;
+  Tensor packed(DType::float32, {taps, layer.out_channels});
+  const float* from = weights.data<float>().data();
+  for (int64_t c = 0; c < layer.out_channels; ++c)
+    for (int64_t t = 0; t < taps; ++t)
+      packed.data<float>()[static_cast<size_t>(t * layer.out_channels + c)] = *from++;
+  return packed;
+}
+
 }  // namespace
 
 ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width) {
   const auto all = [](const std::vector<int64_t>& list, int64_t value) {
     return std::ranges::all_of(list, [value](int64_t v) { return v == value; });
   };
+  if (layer.group > 1 && layer.group == layer.in_channels && layer.group == layer.out_channels)
+    return ConvAlgorithm::depthwise;
   const bool small = height > 0 && width > 0 && (height < 8 || width < 8);
   if (layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 && all(layer.window.strides, 1) &&
       all(layer.window.dilations, 1) && layer.in_channels >= 16 && layer.out_channels >= 16 && !small)
@@ -44,6 +57,7 @@ Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const T
   const int64_t columns = layer.out_channels / layer.group;
   const int64_t channels = layer.in_channels / layer.group;
   const int64_t taps = layer.kernel_h * layer.kernel_w;
+  if (layer.algorithm == ConvAlgorithm::depthwise) return pack_depthwise_weights(layer, weights);
   const int64_t depth = layer.depth();
   const int64_t group_size = kernels.packed_size(depth, columns);
   Tensor packed(DType::float32, {layer.group * group_size});
@@ -103,6 +117,7 @@ void NhwcConv::infer(graph::InferContext& context) const {
 }
 
 graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
+  if (layer_.algorithm == ConvAlgorithm::depthwise) return {};
   if (layer_.algorithm == ConvAlgorithm::winograd)
     return {.per_thread_bytes = winograd_scratch_bytes(*isa_.kernels, layer_)};
   if (is_pointwise(layer_)) return {};
@@ -115,16 +130,44 @@ void NhwcConv::run(graph::RunContext& context) const {
     fail(ErrorCode::invalid_argument, "X {} must have {} channels", describe(x), layer_.in_channels);
   Tensor& y = context.output_or(0, x.dtype(), [&] { return output_dims(layer_, x.dims()); });
   if (y.element_count() == 0) return;
-  if (layer_.algorithm != ConvAlgorithm::winograd) return run_product(context, x, y);
-  const Epilogue epilogue{.bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr,
-                          .activation = layer_.activation,
-                          .low = layer_.low,
-                          .high = layer_.high};
-  run_winograd(context, *isa_.kernels, layer_,
-               make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y),
-               context.input(1).data<float>().data(), epilogue,
-               context.has_input(3) ? context.input(3).data<float>().data() : nullptr, y.dim(0),
-               y.data<float>().data());
+  switch (layer_.algorithm) {
+    case ConvAlgorithm::product:
+      return run_product(context, x, y);
+    case ConvAlgorithm::depthwise:
+      return run_depthwise(context, x, y);
+    case ConvAlgorithm::winograd:
+      return run_winograd(context, *isa_.kernels, layer_,
+                          make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y),
+                          context.input(1).data<float>().data(), epilogue(context),
+                          context.has_input(3) ? context.input(3).data<float>().data() : nullptr, y.dim(0),
+                          y.data<float>().data());
+  }
+}
+
+Epilogue NhwcConv::epilogue(const graph::RunContext& context) const {
+  return {.bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr,
+          .activation = layer_.activation,
+          .low = layer_.low,
+          .high = layer_.high};
+}
+
+void NhwcConv::run_depthwise(graph::RunContext& context, const Tensor& x, Tensor& y) const {
+  const Patches patches = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
+  const Epilogue following = epilogue(context);
+  const int64_t rows = y.dim(0) * y.dim(1);
+  constexpr int64_t min_task_operations = int64_t{1} << 19;
+  const int64_t row_operations = y.dim(2) * y.dim(3) * layer_.kernel_h * layer_.kernel_w;
+  const int64_t task_rows = std::clamp<int64_t>(min_task_operations / row_operations, 1, rows);
+  context.parallel_for((rows + task_rows - 1) / task_rows, [&](int64_t task) {
+    isa_.kernels->depthwise_rows(
+        {.patches = patches,
+         .weights = context.input(1).data<float>().data(),
+         .y = y.data<float>().data(),
+         .residual = context.has_input(3) ? context.input(3).data<float>().data() : nullptr,
+         .row = task * task_rows,
+         .rows = std::min(task_rows, rows - task * task_rows),
+         .epilogue = &following});
+  });
 }
 
 void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const {
@@ -135,7 +178,7 @@ void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& 
   Patches whole = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
   whole.channels = channels;
   const float* weights = context.input(1).data<float>().data();
-  const float* bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr;
+  const Epilogue following = epilogue(context);
   const float* residual = context.has_input(3) ? context.input(3).data<float>().data() : nullptr;
   const int64_t packed = kernels.packed_size(layer_.depth(), columns);
   const auto make = [&](int64_t g) {
@@ -153,10 +196,10 @@ void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& 
                    .rows = y.dim(0) * y.dim(1) * y.dim(2),
                    .depth = layer_.depth(),
                    .columns = columns,
-                   .epilogue = {.bias = bias == nullptr ? nullptr : bias + g * columns,
-                                .activation = layer_.activation,
-                                .low = layer_.low,
-                                .high = layer_.high}};
+                   .epilogue = {.bias = following.bias == nullptr ? nullptr : following.bias + g * columns,
+                                .activation = following.activation,
+                                .low = following.low,
+                                .high = following.high}};
   };
   run_products(context, kernels, layer_.group, make);
 }

@@ -53,6 +53,8 @@ class NhwcConv final : public graph::Op {
 
  private:
   void run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const;
+  void run_depthwise(graph::RunContext& context, const Tensor& x, Tensor& y) const;
+  Epilogue epilogue(const graph::RunContext& context) const;
 
   const Isa& isa_;
   ConvLayer layer_;

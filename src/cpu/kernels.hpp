@@ -80,6 +80,17 @@ struct WinogradOutput {
   const Epilogue* epilogue = nullptr;
 };
 
+/// Rows of a depthwise convolution's output: `row` counts [N, out_height].
+struct DepthwiseRows {
+  Patches patches;                  ///< Of all channels.
+  const float* weights = nullptr;   ///< [kernel_h, kernel_w, channels]
+  float* y = nullptr;               ///< [N, out_height, out_width, channels]
+  const float* residual = nullptr;  ///< Likewise; may be y.
+  int64_t row = 0;
+  int64_t rows = 0;
+  const Epilogue* epilogue = nullptr;
+};
+
 /// Rows of a pool's output: `row` counts [N, out_height].
 struct PoolRows {
   Patches patches;
@@ -117,6 +128,9 @@ struct Kernels {
   void (*winograd_input)(const WinogradTiles& tiles, float* v);
   /// y = activation(A^T m A + bias + residual), m[36][tiles][columns].
   void (*winograd_output)(const WinogradTiles& tiles, const float* m, const WinogradOutput& out);
+
+  /// Each output is summed tap after tap; bias and residual are added last.
+  void (*depthwise_rows)(const DepthwiseRows& rows);
 
   /// The greatest element of each window, a NaN if there is one; -inf for a window that lies on padding
   /// alone.

@@ -1,5 +1,6 @@
 // The table of this instruction set.
 #include "cpu/kernels.hpp"
+#include "cpu/kernels/depthwise.hpp"
 #include "cpu/kernels/gemm.hpp"
 #include "cpu/kernels/patches.hpp"
 #include "cpu/kernels/pool.hpp"
@@ -20,6 +21,7 @@ const Kernels kernels = {
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .depthwise_rows = depthwise_rows,
     .max_pool = max_pool,
     .average_pool = average_pool,
     .mean_rows = mean_rows,
