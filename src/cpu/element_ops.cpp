@@ -73,8 +73,8 @@ std::optional<Function> binary_of(std::string_view name) {
 }
 
 /// x ^ e for the exponents that networks have.
-std::optional<ElementNode> power_of(const Tensor* exponent, std::string& refusal) {
-  if (exponent == nullptr || exponent->element_count() != 1 || exponent->rank() > 0) {
+std::optional<ElementNode> power_of(const Tensor* exponent, size_t rank, std::string& refusal) {
+  if (exponent == nullptr || exponent->element_count() != 1 || exponent->dims().size() > rank) {
     refusal = "the exponent is not one constant";
     return std::nullopt;
   }
@@ -145,6 +145,19 @@ std::optional<ElementNode> batch_normalization_of(const Graph& graph, const Node
   return out;
 }
 
+/// PRelu broadcasts its slope to x, never x to the slope.
+bool slope_fits(const std::optional<graph::Shape>& x, const graph::Shape& slope, std::string& refusal) {
+  bool fits = x && slope.size() <= x->size();
+  for (size_t back = 1; fits && back <= slope.size(); ++back) {
+    const graph::Dim& dim = slope[slope.size() - back];
+    fits = dim.is_constant(1) || equal(dim, (*x)[x->size() - back]);
+  }
+  // Before opset 7 a slope of one dim counts the channels.
+  if (fits && slope.size() == 1 && x->size() > 1) fits = slope[0].is_constant(1);
+  if (!fits) refusal = "the slope is not known to have x's dims or 1";
+  return fits;
+}
+
 class ElementOp final : public KernelOp {
  public:
   ElementOp(graph::OpPtr reference, const Kernels& kernels, ElementProgram program)
@@ -190,7 +203,8 @@ std::optional<ElementNode> element_node(const Graph& graph, const Node& node, st
   }
   if (const auto* bn = dynamic_cast<const ops::BatchNormalizationOp*>(node.op.get()))
     return batch_normalization_of(graph, node, bn->attrs(), refusal);
-  if (name == "Pow") return power_of(constant_input(graph, node, 1), refusal);
+  if (name == "Pow")
+    return power_of(constant_input(graph, node, 1), x.type.shape ? x.type.shape->size() : 0, refusal);
   const auto function = binary_of(name);
   if (!function || node.inputs.size() != 2 || node.inputs[1] == no_value) return std::nullopt;
   if (const auto* binary = dynamic_cast<const ops::Binary*>(node.op.get());
@@ -203,11 +217,7 @@ std::optional<ElementNode> element_node(const Graph& graph, const Node& node, st
     refusal = "the second operand's type or rank is not known";
     return std::nullopt;
   }
-  if (name == "PRelu" && b.type.shape->size() == 1 && x.type.shape && x.type.shape->size() > 1 &&
-      !(*b.type.shape)[0].is_constant(1)) {
-    refusal = "before opset 7 the slope counts the channels";
-    return std::nullopt;
-  }
+  if (name == "PRelu" && !slope_fits(x.type.shape, *b.type.shape, refusal)) return std::nullopt;
   return ElementNode{.steps = {binary_step(*function)}, .constants = {}, .inputs = 2};
 }
 

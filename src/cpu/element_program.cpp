@@ -23,6 +23,16 @@ Dims broadcast_inputs(const graph::RunContext& context, size_t count) {
   return dims;
 }
 
+/// A kernel must not read beyond an operand, whatever inference believed.
+void require_broadcast(std::span<const int64_t> from, std::span<const int64_t> to) {
+  bool fits = from.size() <= to.size() && to.size() <= ElementGrid::max_rank;
+  for (size_t back = 1; fits && back <= from.size(); ++back)
+    fits = from[from.size() - back] == 1 || from[from.size() - back] == to[to.size() - back];
+  if (!fits)
+    fail(ErrorCode::invalid_argument, "an operand of dims {} cannot be broadcast to {}", dims_text(from),
+         dims_text(to));
+}
+
 }  // namespace
 
 ElementProgram::Operand ElementProgram::constant(Tensor tensor) {
@@ -106,6 +116,7 @@ void ElementProgram::run(const Kernels& kernels, graph::RunContext& context) con
   for (size_t i = 0; i < operands; ++i) {
     const Tensor& tensor = i < input_count_ ? context.input(i) : constants_[i - input_count_];
     dims[i] = tensor.dims();
+    require_broadcast(dims[i], y.dims());
     tensors[i] = {static_cast<const char*>(tensor.raw()), dtype_bits(tensor.dtype()) / 8};
   }
   const ElementGrid grid(y.dims(), std::span(dims).first(operands),
