@@ -101,9 +101,11 @@ struct PoolRows {
 };
 
 struct VectorKernels;
+struct AttentionKernels;
 
 struct Kernels {
   const VectorKernels* vector;  ///< All that are not products: cpu/vector_kernels.hpp.
+  const AttentionKernels* attention;  ///< cpu/attention_kernels.hpp.
 
   int64_t vector_floats;  ///< Columns are padded to a multiple of it.
   int64_t panel_columns;  ///< Columns of a panel of B.

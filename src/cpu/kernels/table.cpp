@@ -1,5 +1,6 @@
 // The table of this instruction set.
 #include "cpu/kernels.hpp"
+#include "cpu/kernels/attention.hpp"
 #include "cpu/kernels/depthwise.hpp"
 #include "cpu/kernels/gemm.hpp"
 #include "cpu/kernels/patches.hpp"
@@ -11,6 +12,7 @@ namespace spinel::cpu::SPINEL_ISA {
 
 const Kernels kernels = {
     .vector = &vector_kernels,
+    .attention = &attention_kernels,
     .vector_floats = vector_floats,
     .panel_columns = panel_columns,
     .tile_rows = tile_rows,
