@@ -146,21 +146,25 @@ struct MaskValue {
   Vec load_some(int64_t, int64_t) const { return value; }
 };
 
-#if defined(__AVX512F__)
-inline float greatest(Vec x) { return _mm512_reduce_max_ps(x); }
-inline float total(Vec x) { return _mm512_reduce_add_ps(x); }
-#else
+typedef float Four __attribute__((vector_size(4 * sizeof(float))));
+
+/// All lanes combined, quarter with quarter first, in an order that is always the same.
+template <class Fn>
+inline float reduce(Vec x, Fn fn) {
+  Four parts[vector_floats / 4];
+  __builtin_memcpy(parts, &x, sizeof x);
+  for (int half = vector_floats / 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) parts[i] = fn(parts[i], parts[i + half]);
+  const Four last = parts[0];
+  const Four a = fn(last, Four{last[2], last[3], last[0], last[1]});
+  return fn(a, Four{a[1], a[0], a[3], a[2]})[0];
+}
 inline float greatest(Vec x) {
-  for (int half = vector_floats / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) x[i] = x[i] > x[i + half] ? x[i] : x[i + half];
-  return x[0];
+  return reduce(x, [](Four a, Four b) { return a > b ? a : b; });
 }
 inline float total(Vec x) {
-  for (int half = vector_floats / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) x[i] += x[i + half];
-  return x[0];
+  return reduce(x, [](Four a, Four b) { return a + b; });
 }
-#endif
 
 /// Lanes from `count` on get the given value.
 inline Vec fill_from(Vec x, int64_t count, float value) {
