@@ -18,7 +18,9 @@ struct Tile {
   const float* start;
   int64_t start_stride;
   const Epilogue* epilogue;
-  int64_t column;  ///< Of the block, for the epilogue.
+  int64_t column;      ///< Of the block, for the epilogue.
+  const char* ahead;   ///< What will be read of B next, fetched into the second-level cache meanwhile:
+  int64_t ahead_step;  ///< as many bytes a step of the depth.
 };
 
 inline Vec load_columns(const float* p, int v, int64_t columns) {
@@ -56,12 +58,15 @@ void multiply_tile(const Tile& t) {
   const char* a5 = a0 + 5 * stride;
   const char* a10 = a5 + 5 * stride;
   const float* b = t.b;
+  const char* ahead = t.ahead;
   for (int64_t k = 0; k < t.depth; ++k) {
     Vec bv[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) bv[v] = load(b + v * vector_floats);
     b += Vectors * vector_floats;
-    __builtin_prefetch(b + 8 * Vectors * vector_floats);
+    __builtin_prefetch(ahead, 0, 2);
+    __builtin_prefetch(ahead + 64, 0, 2);
+    ahead += t.ahead_step;
 #define SPINEL_ROW(m, address)                                                                      \
   if constexpr (Rows > (m)) {                                                                       \
     const Vec x = broadcast(*reinterpret_cast<const float*>(address));                              \
@@ -183,6 +188,12 @@ void gemm_block(const GemmBlock& block) {
     const int64_t columns = block.columns - n < panel_columns ? block.columns - n : panel_columns;
     const bool narrow = columns <= vector_floats;
     const float* b = block.b + n * block.whole_depth + block.k * (narrow ? vector_floats : panel_columns);
+    // The next panel, or this one's next depth block for which the first panel stands, is fetched while this
+    // is used.
+    const bool last = n + panel_columns >= block.columns;
+    const float* ahead = last ? block.b + (block.k + block.depth) * panel_columns
+                              : block.b + (n + panel_columns) * block.whole_depth + block.k * panel_columns;
+    const int64_t ahead_bytes = block.depth * panel_columns * static_cast<int64_t>(sizeof(float)) / tiles;
     int64_t row = 0;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t rows = (block.rows - row + tiles - tile - 1) / (tiles - tile);
@@ -196,7 +207,9 @@ void gemm_block(const GemmBlock& block) {
                    .start = block.start == nullptr ? nullptr : block.start + row * block.start_stride + n,
                    .start_stride = block.start_stride,
                    .epilogue = block.epilogue,
-                   .column = n};
+                   .column = n,
+                   .ahead = reinterpret_cast<const char*>(ahead) + tile * ahead_bytes,
+                   .ahead_step = panel_columns * static_cast<int64_t>(sizeof(float)) / tiles};
       (narrow ? tile_function<1>(rows) : tile_function<tile_vectors>(rows))(t);
       if (activates) activate_rows(*block.epilogue, t.c, t.c_stride, rows, columns);
       row += rows;
