@@ -148,7 +148,7 @@ std::unique_ptr<Model> compile_for_onnxruntime(const onnx::ModelSource& source,
   }
   std::vector<ort::Handle<ort::Session>> sessions;
   try {
-    sessions = ort::make_sessions(*shared->environment, shared->log, source, file, options);
+    sessions = ort::make_sessions(*shared, source, file, options);
   } catch (const Error& error) {
     // An operator that neither knows is not the file's fault.
     if (!not_imported || error.code() != ErrorCode::bad_model) throw;

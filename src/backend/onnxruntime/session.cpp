@@ -62,8 +62,9 @@ void refuse_external(const std::vector<onnx::Node>& nodes) {
 }
 
 /// Gives the options the initializers that lie outside of the file.
-void add_external_data(const Api& api, SessionOptions* session_options, const onnx::ModelSource& source,
+void add_external_data(Shared& shared, SessionOptions* session_options, const onnx::ModelSource& source,
                        const onnx::Model& file, const Limits& limits) {
+  const Api& api = shared.environment->api();
   refuse_external(file.graph.nodes);
   for (const onnx::Function& function : file.functions) {
     refuse_external(function.nodes);
@@ -79,8 +80,14 @@ void add_external_data(const Api& api, SessionOptions* session_options, const on
   std::vector<Handle<Value>> values;
   for (const onnx::Tensor& tensor : file.graph.initializers) {
     if (tensor.data_location != onnx::DataLocation::external) continue;
+    for (const onnx::StringPair& entry : tensor.external_data)
+      if (entry.value.find("_ORT_MEM_ADDR_") != std::string_view::npos)
+        // ONNX Runtime takes such a place for an address in this process.
+        fail(ErrorCode::bad_model, "tensor '{}' has its external data at '{}', which is refused", tensor.name,
+             entry.value);
     names.emplace_back(tensor.name);
-    values.push_back(copy_of(api, Stage::load, onnx::to_tensor(tensor, from)));
+    shared.external_data.push_back(onnx::to_tensor(tensor, from));
+    values.push_back(wrap(api, shared.memory.get(), shared.external_data.back()));
   }
   if (names.empty()) return;
   std::vector<const char*> name_pointers;
@@ -111,17 +118,16 @@ Handle<SessionOptions> make_options(const Api& api, const LogRoute& log, const C
 
 }  // namespace
 
-std::vector<Handle<Session>> make_sessions(const Environment& environment, const LogRoute& log,
-                                           const onnx::ModelSource& source, const onnx::Model& file,
-                                           const CompileOptions& options) {
-  const Api& api = environment.api();
-  const Handle<SessionOptions> session_options = make_options(api, log, options);
-  add_external_data(api, session_options.get(), source, file, options.limits);
+std::vector<Handle<Session>> make_sessions(Shared& shared, const onnx::ModelSource& source,
+                                           const onnx::Model& file, const CompileOptions& options) {
+  const Api& api = shared.environment->api();
+  const Handle<SessionOptions> session_options = make_options(api, shared.log, options);
+  add_external_data(shared, session_options.get(), source, file, options.limits);
   const BlockedSignals blocked;
   std::vector<Handle<Session>> sessions;
   for (int i = 0; i < options.spas; ++i) {
     Handle<Session> session(api, release_session);
-    api(Stage::load, create_session_from_array, environment.env(), source.bytes.data.data(),
+    api(Stage::load, create_session_from_array, shared.environment->env(), source.bytes.data.data(),
         source.bytes.data.size(), session_options.get(), session.receive());
     sessions.push_back(std::move(session));
   }

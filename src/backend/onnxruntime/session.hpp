@@ -11,13 +11,6 @@
 
 namespace spinel::backend::ort {
 
-/// Makes one session a SPA from the bytes of `source`, which `file` is the parsed form of. External data is
-/// read here, by Spinel's rules, and handed over, so that ONNX Runtime opens no file; only initializers of
-/// the main graph may have some. Throws Error.
-std::vector<Handle<Session>> make_sessions(const Environment& environment, const LogRoute& log,
-                                           const onnx::ModelSource& source, const onnx::Model& file,
-                                           const CompileOptions& options);
-
 /// What the replicas of a model share. Immutable but for the watch, which is thread-safe.
 struct Shared {
   Shared(std::shared_ptr<Environment> used, LogCallback callback);
@@ -26,9 +19,16 @@ struct Shared {
   LogRoute log;
   CancelWatch cancel_watch;
   Handle<MemoryInfo> memory;
+  std::vector<Tensor> external_data;  ///< Sessions may use it in place.
   std::vector<std::string> input_names;
   std::vector<std::string> output_names;
 };
+
+/// Makes one session a SPA from the bytes of `source`, which `file` is the parsed form of. External data is
+/// read here, by Spinel's rules, and handed over, so that ONNX Runtime opens no file; only initializers of
+/// the main graph may have some. Throws Error.
+std::vector<Handle<Session>> make_sessions(Shared& shared, const onnx::ModelSource& source,
+                                           const onnx::Model& file, const CompileOptions& options);
 
 /// One session.
 class SessionReplica final : public Replica {

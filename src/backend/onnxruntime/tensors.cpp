@@ -23,9 +23,9 @@ Allocator* default_allocator(const Api& api) {
   return allocator;
 }
 
-Handle<Value> allocate(const Api& api, Stage stage, const Tensor& like) {
+Handle<Value> allocate(const Api& api, const Tensor& like) {
   Handle<Value> value(api, release_value);
-  api(stage, create_tensor, default_allocator(api), like.dims().data(), like.dims().size(),
+  api(Stage::run, create_tensor, default_allocator(api), like.dims().data(), like.dims().size(),
       element_type_number(like.dtype()), value.receive());
   return value;
 }
@@ -59,7 +59,7 @@ DType dtype_of_number(int element_type) {
 
 Handle<Value> wrap(const Api& api, const MemoryInfo* memory, const Tensor& tensor) {
   if (tensor.dtype() == DType::string) {
-    Handle<Value> value = allocate(api, Stage::run, tensor);
+    Handle<Value> value = allocate(api, tensor);
     const auto strings = tensor.data<std::string>();
     for (size_t i = 0; i < strings.size(); ++i) {
       char* place = nullptr;
@@ -75,14 +75,6 @@ Handle<Value> wrap(const Api& api, const MemoryInfo* memory, const Tensor& tenso
   Handle<Value> value(api, release_value);
   api(Stage::run, create_tensor_with_data, memory, const_cast<void*>(data), tensor.size_bytes(),
       tensor.dims().data(), tensor.dims().size(), element_type_number(tensor.dtype()), value.receive());
-  return value;
-}
-
-Handle<Value> copy_of(const Api& api, Stage stage, const Tensor& tensor) {
-  Handle<Value> value = allocate(api, stage, tensor);
-  void* data = nullptr;
-  api(stage, get_tensor_data, value.get(), &data);
-  if (tensor.size_bytes() != 0) std::memcpy(data, tensor.raw(), tensor.size_bytes());
   return value;
 }
 

@@ -13,8 +13,6 @@ DType dtype_of_number(int element_type);
 
 /// A value over the tensor's own memory, which must outlive it; strings are copied.
 Handle<Value> wrap(const Api& api, const MemoryInfo* memory, const Tensor& tensor);
-/// A value that owns a copy of the tensor, which must not be of strings.
-Handle<Value> copy_of(const Api& api, Stage stage, const Tensor& tensor);
 /// An owned copy of a value's contents. `name` is for messages.
 Tensor to_tensor(const Api& api, Value* value, const std::string& name);
 
