@@ -22,10 +22,10 @@ import onnx
 import torch
 import torchvision
 
+import networks
 from bert import BertModel
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SEED = 1
 CALIBRATION_PASSES = 3
 
 
@@ -51,42 +51,38 @@ def vit():
     return model
 
 
-IMAGE = {"input": ((3, 224, 224), torch.float32)}
-SEGMENTATION = {"input": ((3, 520, 520), torch.float32)}
-TOKENS = {name: ((128,), torch.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
-
-# name: (constructor, inputs without the batch, outputs, calibrate batch normalisations, fold them into convolutions)
+# name: (constructor, outputs, calibrate batch normalisations, fold them into convolutions)
 MODELS = {
-    "resnet50": (torchvision.models.resnet50, IMAGE, ["output"], False, True),
-    "resnet50_calibrated": (torchvision.models.resnet50, IMAGE, ["output"], True, True),
-    "resnet50_unfolded": (torchvision.models.resnet50, IMAGE, ["output"], True, False),
-    "resnet18": (torchvision.models.resnet18, IMAGE, ["output"], True, True),
-    "mobilenet_v2": (torchvision.models.mobilenet_v2, IMAGE, ["output"], True, True),
-    "mobilenet_v3_large": (torchvision.models.mobilenet_v3_large, IMAGE, ["output"], True, True),
-    "efficientnet_b0": (torchvision.models.efficientnet_b0, IMAGE, ["output"], True, True),
-    "densenet121": (torchvision.models.densenet121, IMAGE, ["output"], True, True),
-    "vgg16": (torchvision.models.vgg16, IMAGE, ["output"], True, True),
-    "convnext_tiny": (torchvision.models.convnext_tiny, IMAGE, ["output"], True, True),
-    "vit_b_16": (vit, IMAGE, ["output"], True, True),
-    "bert_base": (BertModel, TOKENS, ["last_hidden_state", "pooler_output"], True, True),
-    "deeplabv3_resnet50": (deeplabv3, SEGMENTATION, ["output"], True, True),
+    "resnet50": (torchvision.models.resnet50, ["output"], False, True),
+    "resnet50_calibrated": (torchvision.models.resnet50, ["output"], True, True),
+    "resnet50_unfolded": (torchvision.models.resnet50, ["output"], True, False),
+    "resnet18": (torchvision.models.resnet18, ["output"], True, True),
+    "mobilenet_v2": (torchvision.models.mobilenet_v2, ["output"], True, True),
+    "mobilenet_v3_large": (torchvision.models.mobilenet_v3_large, ["output"], True, True),
+    "efficientnet_b0": (torchvision.models.efficientnet_b0, ["output"], True, True),
+    "densenet121": (torchvision.models.densenet121, ["output"], True, True),
+    "vgg16": (torchvision.models.vgg16, ["output"], True, True),
+    "convnext_tiny": (torchvision.models.convnext_tiny, ["output"], True, True),
+    "vit_b_16": (vit, ["output"], True, True),
+    "bert_base": (BertModel, ["last_hidden_state", "pooler_output"], True, True),
+    "deeplabv3_resnet50": (deeplabv3, ["output"], True, True),
 }
 
 
-def example(inputs, batch):
-    """Random images, or tokens of one full-length sentence each."""
+def example(name, batch):
+    """Random images, or sentences of full length."""
     tensors = []
-    for name, (dims, dtype) in inputs.items():
-        if dtype == torch.float32:
+    for value, (dims, dtype) in networks.inputs_of(name).items():
+        if dtype == "float32":
             tensors.append(torch.randn(batch, *dims))
-        elif name == "input_ids":
-            tensors.append(torch.randint(0, 30522, (batch, *dims)))
+        elif value == "input_ids":
+            tensors.append(torch.randint(0, networks.VOCABULARY, (batch, *dims)))
         else:
-            tensors.append(torch.full((batch, *dims), int(name == "attention_mask"), dtype=dtype))
+            tensors.append(torch.full((batch, *dims), int(value == "attention_mask"), dtype=torch.int64))
     return tuple(tensors)
 
 
-def calibrate(model, inputs):
+def calibrate(model, name):
     """Sets each batch normalisation's mean and variance to those of random data."""
     normalisations = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     if not normalisations:
@@ -97,30 +93,31 @@ def calibrate(model, inputs):
         m.train()
     with torch.no_grad():
         for _ in range(CALIBRATION_PASSES):
-            model(*example(inputs, batch=4))
+            model(*example(name, batch=4))
 
 
 def build(name):
     """The network in evaluation mode; the same weights at each call."""
-    constructor, inputs, _, calibrated, _ = MODELS[name]
-    torch.manual_seed(SEED)
+    constructor, _, calibrated, _ = MODELS[name]
+    torch.manual_seed(networks.SEED)
     model = constructor()
     model.eval()
     if calibrated:
-        calibrate(model, inputs)
+        calibrate(model, name)
         model.eval()
     return model
 
 
 def export(name, path):
-    _, inputs, outputs, _, folded = MODELS[name]
+    _, outputs, _, folded = MODELS[name]
+    inputs = list(networks.inputs_of(name))
     model = build(name)
     part = path.with_suffix(".part")
     training = torch.onnx.TrainingMode.EVAL if folded else torch.onnx.TrainingMode.PRESERVE
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(model, example(inputs, batch=2), str(part), opset_version=17, training=training,
-                          input_names=list(inputs), output_names=outputs,
+        torch.onnx.export(model, example(name, batch=2), str(part), opset_version=17, training=training,
+                          input_names=inputs, output_names=outputs,
                           dynamic_axes={value: {0: "batch"} for value in [*inputs, *outputs]})
     os.replace(part, path)
 
