@@ -104,6 +104,37 @@ TEST_CASE("BatchNormalization becomes one multiply-add", "[elementwise]") {
   });
 }
 
+TEST_CASE("multiply-add of operands that repeat in any way", "[elementwise]") {
+  const std::vector<Dims> all{{4, 37}, {37}, {4, 1}, {}};
+  testing::for_each_isa([&](const Isa& isa) {
+    for (const DType dtype : {DType::float32, DType::float16})
+      for (const Dims& a : all)
+        for (const Dims& b : all)
+          for (const Dims& c : all) {
+            ElementProgram program;
+            program.step(
+                {.function = ElementFunction::mul_add,
+                 .p = -0.5F,
+                 .q = infinity,
+                 .operands = {ElementProgram::input(0), ElementProgram::input(1), ElementProgram::input(2)}});
+            program.finish(3);
+            const std::vector<Tensor> inputs{noise(a, 1, -2, 2, dtype), noise(b, 2, -2, 2, dtype),
+                                             noise(c, 3, -2, 2, dtype)};
+            const Tensor product = run_op(
+                "Mul", 22, {}, {convert(inputs[0], DType::float64), convert(inputs[1], DType::float64)})[0];
+            const Tensor sum = run_op("Add", 22, {}, {product, convert(inputs[2], DType::float64)})[0];
+            const Tensor expected =
+                run_op("Clip", 22, {}, {sum, Tensor::scalar(-0.5), Tensor::scalar(1e9)})[0];
+            const std::vector<graph::RuntimeValue> values(inputs.begin(), inputs.end());
+            HarnessRun context(values, 1, {}, false);
+            program.run(*isa.kernels, context);
+            INFO(describe(inputs[0]) << describe(inputs[1]) << describe(inputs[2]));
+            expect_close(convert(context.outputs[0].tensor(), DType::float64), expected,
+                         dtype == DType::float16 ? 1e-3 : 1e-6, 1e-6);
+          }
+  });
+}
+
 TEST_CASE("elementwise kernels refuse what they cannot compute", "[elementwise]") {
   const auto refused = [](std::string op, int version, std::vector<Tensor> inputs) {
     KernelCase c{.line = op, .op = op, .version = version, .attributes = {}, .inputs = {}};

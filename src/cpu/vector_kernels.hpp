@@ -37,7 +37,7 @@ enum class ElementFunction : int32_t {
   min,  ///< NaN where either operand is NaN.
   max,
   prelu,    ///< a < 0 ? a * b : a
-  mul_add,  ///< clamp(a * b + c, p, q), of three operands.
+  mul_add,  ///< clamp(a * b + c, p, q); b and c have one type.
 };
 
 constexpr int operand_count(ElementFunction f) {

@@ -20,6 +20,7 @@ constexpr Pass pipeline[] = {
     {"lower_linear", lower_linear},    // products with constant weights
     {"remove_new_identities", remove_identities},  // transposes that the layout has made superfluous
     {"fuse_epilogue", fuse_epilogue},              // bias, sum and activation into the product before them
+    {"fuse_elementwise", fuse_elementwise},        // elementwise nodes that only each other read
     {"select_kernels", select_kernels},            // a tuned kernel for each node that has one
 };
 

@@ -42,6 +42,7 @@ size_t fuse_conv_bn(graph::Graph& graph, const Settings& settings);
 size_t choose_layout(graph::Graph& graph, const Settings& settings);
 size_t lower_linear(graph::Graph& graph, const Settings& settings);
 size_t fuse_epilogue(graph::Graph& graph, const Settings& settings);
+size_t fuse_elementwise(graph::Graph& graph, const Settings& settings);
 size_t remove_dead_nodes(graph::Graph& graph, const Settings& settings);
 size_t select_kernels(graph::Graph& graph, const Settings& settings);
 

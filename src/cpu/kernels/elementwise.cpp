@@ -102,36 +102,55 @@ void binary(const ElementStep& s, Fn fn) {
   });
 }
 
-/// Of three operands the last two are float32.
-void multiply_add(const ElementStep& s) {
+template <class A, class B, class To>
+void multiply_add_rows(const ElementStep& s) {
   const Vec low = broadcast(s.p);
   const Vec high = broadcast(s.q);
-  with_element(s.operands[0].half, [&](auto* a_type) {
-    with_element(s.to_half, [&](auto* to_type) {
-      auto* a = static_cast<decltype(a_type)>(const_cast<void*>(s.operands[0].data));
-      auto* to = static_cast<decltype(to_type)>(s.to);
-      const float* b = static_cast<const float*>(s.operands[1].data);
-      const float* c = static_cast<const float*>(s.operands[2].data);
-      const bool b_repeats = s.operands[1].repeats;
-      const bool c_repeats = s.operands[2].repeats;
-      for (int64_t row = 0; row < s.rows; ++row) {
-        const Vec b0 = broadcast(*b);
-        const Vec c0 = broadcast(*c);
-        int64_t n = 0;
-        for (; n + vector_floats <= s.columns; n += vector_floats)
-          store(to + n, clamp(fma(load(a + n), b_repeats ? b0 : load(b + n), c_repeats ? c0 : load(c + n)),
-                              low, high));
-        if (const int64_t rest = s.columns - n; rest > 0)
-          store_partial(to + n,
-                        clamp(fma(load_partial(a + n, rest), b_repeats ? b0 : load_partial(b + n, rest),
-                                  c_repeats ? c0 : load_partial(c + n, rest)),
-                              low, high),
-                        rest);
-        a += s.operands[0].row_stride;
-        b += s.operands[1].row_stride;
-        c += s.operands[2].row_stride;
-        to += s.to_row_stride;
-      }
+  const A* a = static_cast<const A*>(s.operands[0].data);
+  const B* b = static_cast<const B*>(s.operands[1].data);
+  const B* c = static_cast<const B*>(s.operands[2].data);
+  To* to = static_cast<To*>(s.to);
+  const bool a_repeats = s.operands[0].repeats;
+  const bool b_repeats = s.operands[1].repeats;
+  const bool c_repeats = s.operands[2].repeats;
+  for (int64_t row = 0; row < s.rows; ++row) {
+    int64_t n = 0;
+    if (!a_repeats && !b_repeats && !c_repeats) {
+      for (; n + vector_floats <= s.columns; n += vector_floats)
+        store(to + n, clamp(fma(load(a + n), load(b + n), load(c + n)), low, high));
+    } else if (!a_repeats && b_repeats && c_repeats) {
+      const Vec factor = load_one(b);
+      const Vec summand = load_one(c);
+      for (; n + vector_floats <= s.columns; n += vector_floats)
+        store(to + n, clamp(fma(load(a + n), factor, summand), low, high));
+    } else {
+      const auto each = [&](const auto* p, bool repeats) { return repeats ? load_one(p) : load(p + n); };
+      for (; n + vector_floats <= s.columns; n += vector_floats)
+        store(to + n, clamp(fma(each(a, a_repeats), each(b, b_repeats), each(c, c_repeats)), low, high));
+    }
+    if (const int64_t rest = s.columns - n; rest > 0) {
+      const auto each = [&](const auto* p, bool repeats) {
+        return repeats ? load_one(p) : load_partial(p + n, rest);
+      };
+      store_partial(to + n, clamp(fma(each(a, a_repeats), each(b, b_repeats), each(c, c_repeats)), low, high),
+                    rest);
+    }
+    a += s.operands[0].row_stride;
+    b += s.operands[1].row_stride;
+    c += s.operands[2].row_stride;
+    to += s.to_row_stride;
+  }
+}
+
+void multiply_add(const ElementStep& s) {
+  with_element(s.operands[0].half, [&](auto* a) {
+    using A = __typeof__(*a);
+    with_element(s.operands[1].half, [&](auto* b) {
+      using B = __typeof__(*b);
+      with_element(s.to_half, [&](auto* to) {
+        using To = __typeof__(*to);
+        multiply_add_rows<A, B, To>(s);
+      });
     });
   });
 }
