@@ -40,6 +40,11 @@ void check_options(const EngineOptions& options) {
     fail(ErrorCode::invalid_argument,
          "{} SPAs of {} threads are more than any machine has; the limit is 4096 each", options.spas,
          options.threads_per_spa);
+  if (options.spin_us < 0 || options.spin_us > 1'000'000)
+    fail(ErrorCode::invalid_argument, "spin_us is {}; give 0 to 1000000 microseconds", options.spin_us);
+  if (!has_passes && !options.aliases.empty())
+    fail(ErrorCode::unsupported,
+         "aliases: target '{}' cannot compute in the memory of an input; leave them out", options.target);
   if (options.batch_size < 0)
     fail(ErrorCode::invalid_argument, "batch_size is {}; it cannot be negative", options.batch_size);
   if (options.rank < 0 || options.ranks_on_machine < 1)
@@ -94,6 +99,8 @@ struct InferEngine::Impl {
   std::atomic<double> last_run_seconds{0};
 
   std::mutex mutex;
+  std::vector<std::unique_ptr<api::BatchRun>> batch_runs;  ///< Those that no run uses.
+  size_t batch_run_count = 0;
   std::condition_variable idle;
   int active_runs = 0;
   bool released = false;
@@ -108,6 +115,8 @@ struct InferEngine::Impl {
     compile.input_size = input_sizes(source);
     compile.spas = spas;
     compile.threads_per_spa = options.threads_per_spa;
+    compile.aliases = options.aliases;
+    compile.huge_pages = options.huge_pages;
     compile.onnxruntime_path = options.onnxruntime_path;
     model = target.compile(source, compile);
     order = input_order(model->inputs(), options.input_name);
@@ -120,7 +129,8 @@ struct InferEngine::Impl {
     for (int i = 0; i < spas; ++i) items.push_back(model->make_replica());
     replicas = std::make_unique<runtime::LeasePool<backend::Replica>>(std::move(items));
     const int threads_per_replica = model->has_own_threads() ? 1 : options.threads_per_spa;
-    threads = std::make_unique<runtime::ThreadPool>(spas * threads_per_replica - 1);
+    const int workers = options.parallel_for ? 0 : spas * threads_per_replica - 1;
+    threads = std::make_unique<runtime::ThreadPool>(workers, options.spin_us);
     queue = std::make_unique<runtime::AsyncQueue>();
     warn_about_split();
   }
@@ -174,6 +184,34 @@ struct InferEngine::Impl {
     Impl& impl_;
   };
 
+  /// What one of the concurrent runs works with, kept for later ones.
+  class BatchRunLease {
+   public:
+    explicit BatchRunLease(Impl& impl) : impl_(impl) {
+      const std::lock_guard lock(impl_.mutex);
+      if (impl_.batch_runs.empty()) {
+        run_ = std::make_unique<api::BatchRun>(
+            api::RunResources{*impl_.model, impl_.options, *impl_.replicas, *impl_.threads, impl_.spas});
+        // Giving it back must not need memory.
+        impl_.batch_runs.reserve(++impl_.batch_run_count);
+      } else {
+        run_ = std::move(impl_.batch_runs.back());
+        impl_.batch_runs.pop_back();
+      }
+    }
+    BatchRunLease(const BatchRunLease&) = delete;
+    BatchRunLease& operator=(const BatchRunLease&) = delete;
+    ~BatchRunLease() {
+      const std::lock_guard lock(impl_.mutex);
+      impl_.batch_runs.push_back(std::move(run_));
+    }
+    api::BatchRun* operator->() const { return run_.get(); }
+
+   private:
+    Impl& impl_;
+    std::unique_ptr<api::BatchRun> run_;
+  };
+
   void run(std::span<const Tensor> given, std::span<Tensor> results, const CancelToken* cancel) {
     if (given.size() != inputs.size())
       fail(ErrorCode::invalid_argument, "the model takes {} input{}, {} were given", inputs.size(),
@@ -182,9 +220,7 @@ struct InferEngine::Impl {
       fail(ErrorCode::invalid_argument, "the model has {} output{}, {} were asked for", outputs.size(),
            outputs.size() == 1 ? "" : "s", results.size());
     const auto start = std::chrono::steady_clock::now();
-    std::vector<Tensor> ordered(given.size());
-    for (size_t i = 0; i < given.size(); ++i) ordered[order[i]] = given[i];
-    api::run_batch({*model, options, *replicas, *threads, spas}, std::move(ordered), results, cancel);
+    BatchRunLease(*this)->run(given, order, results, cancel);
     last_run_seconds.store(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
 
@@ -194,14 +230,15 @@ struct InferEngine::Impl {
   void abandon() {
     struct Abandoned {
       std::unique_ptr<runtime::AsyncQueue> queue;
+      std::vector<std::unique_ptr<api::BatchRun>> batch_runs;
       std::unique_ptr<runtime::ThreadPool> threads;
       std::unique_ptr<runtime::LeasePool<backend::Replica>> replicas;
       std::unique_ptr<backend::Model> model;
       Abandoned* previous;
     };
     static std::atomic<Abandoned*> last{nullptr};
-    auto* kept = new Abandoned{std::move(queue), std::move(threads), std::move(replicas), std::move(model),
-                               last.load()};
+    auto* kept = new Abandoned{std::move(queue),    std::move(batch_runs), std::move(threads),
+                               std::move(replicas), std::move(model),      last.load()};
     while (!last.compare_exchange_weak(kept->previous, kept)) {
     }
   }
@@ -218,6 +255,7 @@ struct InferEngine::Impl {
       idle.wait(lock, [&] { return active_runs == 0; });
     }
     queue.reset();
+    batch_runs.clear();
     threads.reset();
     replicas.reset();
     model.reset();
@@ -394,14 +432,6 @@ DType InferEngine::compute_dtype() const noexcept {
 }
 
 void InferEngine::release() { impl_->release(); }
-
-std::string describe(const TensorInfo& info) {
-  if (!info.has_rank) return fmt::format("{}[...]", dtype_name(info.dtype));
-  std::vector<std::string> dims;
-  for (size_t i = 0; i < info.dims.size(); ++i)
-    dims.push_back(info.dims[i] >= 0 ? std::to_string(info.dims[i]) : info.dim_names[i]);
-  return fmt::format("{}[{}]", dtype_name(info.dtype), fmt::join(dims, ", "));
-}
 
 std::vector<std::string> available_targets() {
   std::vector<std::string> names;

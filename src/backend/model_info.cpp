@@ -2,6 +2,19 @@
 
 #include "base/text.hpp"
 
+namespace spinel {
+
+// Here, for targets describe inputs, too.
+std::string describe(const TensorInfo& info) {
+  if (!info.has_rank) return fmt::format("{}[...]", dtype_name(info.dtype));
+  std::vector<std::string> dims;
+  for (size_t i = 0; i < info.dims.size(); ++i)
+    dims.push_back(info.dims[i] >= 0 ? std::to_string(info.dims[i]) : info.dim_names[i]);
+  return fmt::format("{}[{}]", dtype_name(info.dtype), fmt::join(dims, ", "));
+}
+
+}  // namespace spinel
+
 namespace spinel::backend {
 
 using graph::Graph;
