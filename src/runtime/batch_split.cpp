@@ -49,6 +49,14 @@ std::vector<Part> split_evenly(int64_t batch, int64_t parts) {
   return out;
 }
 
+std::vector<Part> split_for_stealing(int64_t batch, int64_t spas) {
+  constexpr int64_t fewest_samples = 4;
+  constexpr int64_t most_rounds = 4;
+  if (spas <= 1) return split_evenly(batch, 1);
+  const int64_t rounds = std::clamp<int64_t>(batch / (spas * fewest_samples), 1, most_rounds);
+  return split_evenly(batch, rounds * spas);
+}
+
 std::vector<Part> split_fixed(int64_t batch, int64_t size) {
   std::vector<Part> out;
   for (int64_t begin = 0; begin < batch; begin += size)
@@ -56,18 +64,44 @@ std::vector<Part> split_fixed(int64_t batch, int64_t size) {
   return out;
 }
 
-Tensor take_part(const Tensor& whole, int axis, const Part& part) {
-  const bool all = part.begin == 0 && part.run_count == whole.dim(axis);
-  if (all) return whole;
-  const bool bytes_shared = dtype_bits(whole.dtype()) % 8 != 0;
-  if (axis == 0 && part.count == part.run_count && !bytes_shared) return whole.rows(part.begin, part.count);
-  Dims dims = whole.dims();
-  dims[static_cast<size_t>(axis)] = part.run_count;
-  Tensor out(whole.dtype(), dims);
-  copy_rows(whole, part.begin, out, 0, part.count, axis);
+namespace {
+
+void set_part_dims(const Tensor& whole, int axis, const Part& part, PartBuffer& buffer) {
+  buffer.dims = whole.dims();
+  buffer.dims[static_cast<size_t>(axis)] = part.run_count;
+}
+
+void view_buffer(const Tensor& whole, PartBuffer& buffer, Tensor& to) {
+  if (buffer.memory.dtype() != whole.dtype() || buffer.memory.dims() != buffer.dims)
+    buffer.memory = Tensor(whole.dtype(), buffer.dims);
+  to.become_view(whole.dtype(), buffer.dims, buffer.memory.raw());
+}
+
+}  // namespace
+
+void* rows_in_place(const Tensor& whole, int axis, const Part& part) {
+  auto* first = const_cast<void*>(whole.raw());
+  if (part.begin == 0 && part.run_count == whole.dim(axis)) return first;
+  if (axis != 0 || part.count != part.run_count || whole.dtype() == DType::string ||
+      dtype_bits(whole.dtype()) % 8 != 0)
+    return nullptr;
+  const size_t row_bytes = whole.size_bytes() / static_cast<size_t>(std::max<int64_t>(whole.dim(0), 1));
+  return static_cast<std::byte*>(first) + row_bytes * static_cast<size_t>(part.begin);
+}
+
+void take_part(const Tensor& whole, int axis, const Part& part, PartBuffer& buffer, Tensor& to) {
+  set_part_dims(whole, axis, part, buffer);
+  if (void* rows = rows_in_place(whole, axis, part)) return to.become_view(whole.dtype(), buffer.dims, rows);
+  view_buffer(whole, buffer, to);
+  copy_rows(whole, part.begin, to, 0, part.count, axis);
   for (int64_t row = part.count; row < part.run_count; ++row)
-    copy_rows(whole, part.begin + part.count - 1, out, row, 1, axis);
-  return out;
+    copy_rows(whole, part.begin + part.count - 1, to, row, 1, axis);
+}
+
+void make_part(Tensor& whole, int axis, const Part& part, PartBuffer& buffer, Tensor& to) {
+  set_part_dims(whole, axis, part, buffer);
+  if (void* rows = rows_in_place(whole, axis, part)) return to.become_view(whole.dtype(), buffer.dims, rows);
+  view_buffer(whole, buffer, to);
 }
 
 void put_part(const Tensor& from, Tensor& whole, int axis, const Part& part) {

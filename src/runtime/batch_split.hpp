@@ -16,12 +16,27 @@ struct Part {
 
 /// `batch` rows in at most `parts` contiguous parts whose sizes differ by at most one, the larger first.
 std::vector<Part> split_evenly(int64_t batch, int64_t parts);
+/// `batch` rows in contiguous parts for SPAs that take one after the other, so that a slow one takes fewer: a
+/// multiple of `spas` parts (fewer if the batch is smaller) whose sizes differ by at most one, each of
+/// several samples, for kernels want that, where the batch is large enough.
+std::vector<Part> split_for_stealing(int64_t batch, int64_t spas);
 /// `batch` rows in parts of exactly `size`; the last is padded.
 std::vector<Part> split_fixed(int64_t batch, int64_t size);
 
-/// The part's rows along `axis`: a view where axis is 0 and nothing is padded, else a copy whose surplus rows
+/// Reused by parts of like shape, so that they allocate nothing.
+struct PartBuffer {
+  Dims dims;
+  Tensor memory;
+};
+
+/// The part's place in `whole` if its rows lie together there (axis 0, nothing padded, whole bytes, no
+/// strings), else nullptr.
+void* rows_in_place(const Tensor& whole, int axis, const Part& part);
+/// Makes `to` a view of the part's rows along `axis`: in place, or copied to `buffer`, where surplus rows
 /// repeat the last real one (valid data, whatever it means).
-Tensor take_part(const Tensor& whole, int axis, const Part& part);
+void take_part(const Tensor& whole, int axis, const Part& part, PartBuffer& buffer, Tensor& to);
+/// Makes `to` memory for the part of a result that is part of `whole`: in place, or `buffer`.
+void make_part(Tensor& whole, int axis, const Part& part, PartBuffer& buffer, Tensor& to);
 /// Writes the part's real rows into `whole` along `axis`.
 void put_part(const Tensor& from, Tensor& whole, int axis, const Part& part);
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace spinel::runtime {
@@ -16,19 +17,22 @@ class LeasePool {
     for (auto& item : items_) free_.push_back(item.get());
   }
 
-  /// An item until its destruction.
+  /// An item until its destruction, or none.
   class Lease {
    public:
-    Lease(LeasePool& pool, T& item) : pool_(pool), item_(item) {}
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    ~Lease() { pool_.give_back(item_); }
-    T& operator*() const { return item_; }
-    T* operator->() const { return &item_; }
+    Lease(LeasePool& pool, T* item) : pool_(&pool), item_(item) {}
+    Lease(Lease&& other) noexcept : pool_(other.pool_), item_(std::exchange(other.item_, nullptr)) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (item_ != nullptr) pool_->give_back(*item_);
+    }
+    explicit operator bool() const { return item_ != nullptr; }
+    T& operator*() const { return *item_; }
+    T* operator->() const { return item_; }
 
    private:
-    LeasePool& pool_;
-    T& item_;
+    LeasePool* pool_;
+    T* item_;
   };
 
   /// Waits for an item; those who asked earlier get theirs first.
@@ -40,7 +44,16 @@ class LeasePool {
     T* item = free_.back();
     free_.pop_back();
     changed_.notify_all();
-    return Lease(*this, *item);
+    return Lease(*this, item);
+  }
+
+  /// An item if one is free and nobody waits for it.
+  Lease try_lease() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty() || next_ticket_ != now_serving_) return Lease(*this, nullptr);
+    T* item = free_.back();
+    free_.pop_back();
+    return Lease(*this, item);
   }
 
  private:
