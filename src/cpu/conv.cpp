@@ -6,6 +6,7 @@
 #include "cpu/patches.hpp"
 #include "cpu/product.hpp"
 #include "cpu/winograd.hpp"
+#include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -30,7 +31,8 @@ bool is_pointwise(const ConvLayer& layer) {
 Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
   const int64_t taps = layer.kernel_h * layer.kernel_w;
   Tensor packed(DType::float32, {taps, layer.out_channels});
-  const float* from = weights.data<float>().data();
+  const Tensor wide = ops::to_float32(weights);
+  const float* from = wide.data<float>().data();
   for (int64_t c = 0; c < layer.out_channels; ++c)
     for (int64_t t = 0; t < taps; ++t)
       packed.data<float>()[static_cast<size_t>(t * layer.out_channels + c)] = *from++;
@@ -61,9 +63,10 @@ Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const T
   const int64_t depth = layer.depth();
   const int64_t group_size = kernels.packed_size(depth, columns);
   Tensor packed(DType::float32, {layer.group * group_size});
+  const Tensor wide = ops::to_float32(weights);
   // [tap, channel, column]: the order of K in the patches.
   std::vector<float> ordered(static_cast<size_t>(depth * columns));
-  const float* from = weights.data<float>().data();
+  const float* from = wide.data<float>().data();
   for (int64_t g = 0; g < layer.group; ++g) {
     for (int64_t n = 0; n < columns; ++n)
       for (int64_t c = 0; c < channels; ++c)
@@ -72,16 +75,16 @@ Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const T
     kernels.pack_columns(ordered.data(), columns, 1, depth, columns,
                          packed.data<float>().data() + g * group_size);
   }
-  return packed;
+  return convert(packed, weights.dtype());
 }
 
 std::string conv_text(const ConvLayer& layer) {
   const ops::WindowAttrs& w = layer.window;
   return fmt::format(
-      "kernel={}x{} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
+      "{} kernel={}x{} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
       "activation={}({},{})",
-      layer.kernel_h, layer.kernel_w, dims_text(w.strides), dims_text(w.dilations), dims_text(w.pads),
-      static_cast<int>(w.auto_pad), layer.group, layer.in_channels, layer.out_channels,
+      dtype_name(layer.dtype), layer.kernel_h, layer.kernel_w, dims_text(w.strides), dims_text(w.dilations),
+      dims_text(w.pads), static_cast<int>(w.auto_pad), layer.group, layer.in_channels, layer.out_channels,
       static_cast<int>(layer.algorithm), static_cast<int>(layer.activation), layer.low, layer.high);
 }
 
@@ -117,17 +120,34 @@ void NhwcConv::infer(graph::InferContext& context) const {
 }
 
 graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
-  if (layer_.algorithm == ConvAlgorithm::depthwise) return {};
-  if (layer_.algorithm == ConvAlgorithm::winograd)
-    return {.per_thread_bytes = winograd_scratch_bytes(*isa_.kernels, layer_)};
-  if (is_pointwise(layer_)) return {};
-  return {.per_thread_bytes = patch_scratch_bytes(*isa_.kernels, layer_.depth())};
+  switch (layer_.algorithm) {
+    case ConvAlgorithm::winograd:
+      return {.per_thread_bytes = winograd_scratch_bytes(*isa_.kernels, layer_)};
+    case ConvAlgorithm::depthwise:
+      return {};
+    case ConvAlgorithm::product:
+      break;
+  }
+  return {.per_thread_bytes = product_scratch_bytes(*isa_.kernels, product())};
+}
+
+/// What is known of the product before running.
+Product NhwcConv::product() const {
+  return {.half = layer_.dtype == DType::float16,
+          .half_weights = layer_.dtype == DType::float16,
+          .from_patches = !is_pointwise(layer_),
+          .a_stride = layer_.in_channels,
+          .c_stride = layer_.out_channels,
+          .residual_stride = layer_.out_channels,
+          .depth = layer_.depth(),
+          .columns = layer_.out_channels / layer_.group};
 }
 
 void NhwcConv::run(graph::RunContext& context) const {
   const Tensor& x = context.input(0);
-  if (x.rank() != 4 || x.dim(3) != layer_.in_channels)
-    fail(ErrorCode::invalid_argument, "X {} must have {} channels", describe(x), layer_.in_channels);
+  if (x.rank() != 4 || x.dim(3) != layer_.in_channels || x.dtype() != layer_.dtype)
+    fail(ErrorCode::invalid_argument, "X {} must be {} and have {} channels", describe(x),
+         dtype_name(layer_.dtype), layer_.in_channels);
   Tensor& y = context.output_or(0, x.dtype(), [&] { return output_dims(layer_, x.dims()); });
   if (y.element_count() == 0) return;
   switch (layer_.algorithm) {
@@ -139,8 +159,7 @@ void NhwcConv::run(graph::RunContext& context) const {
       return run_winograd(context, *isa_.kernels, layer_,
                           make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y),
                           context.input(1).data<float>().data(), epilogue(context),
-                          context.has_input(3) ? context.input(3).data<float>().data() : nullptr, y.dim(0),
-                          y.data<float>().data());
+                          context.has_input(3) ? context.input(3).raw() : nullptr, y.dim(0), y.raw());
   }
 }
 
@@ -159,47 +178,37 @@ void NhwcConv::run_depthwise(graph::RunContext& context, const Tensor& x, Tensor
   const int64_t row_operations = y.dim(2) * y.dim(3) * layer_.kernel_h * layer_.kernel_w;
   const int64_t task_rows = std::clamp<int64_t>(min_task_operations / row_operations, 1, rows);
   context.parallel_for((rows + task_rows - 1) / task_rows, [&](int64_t task) {
-    isa_.kernels->depthwise_rows(
-        {.patches = patches,
-         .weights = context.input(1).data<float>().data(),
-         .y = y.data<float>().data(),
-         .residual = context.has_input(3) ? context.input(3).data<float>().data() : nullptr,
-         .row = task * task_rows,
-         .rows = std::min(task_rows, rows - task * task_rows),
-         .epilogue = &following});
+    isa_.kernels->depthwise_rows({.patches = patches,
+                                  .weights = context.input(1).data<float>().data(),
+                                  .y = y.raw(),
+                                  .residual = context.has_input(3) ? context.input(3).raw() : nullptr,
+                                  .row = task * task_rows,
+                                  .rows = std::min(task_rows, rows - task * task_rows),
+                                  .epilogue = &following});
   });
 }
 
 void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const {
   const Kernels& kernels = *isa_.kernels;
-  const int64_t channels = layer_.in_channels / layer_.group;
-  const int64_t columns = layer_.out_channels / layer_.group;
-  const bool pointwise = is_pointwise(layer_);
-  Patches whole = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
-  whole.channels = channels;
-  const float* weights = context.input(1).data<float>().data();
   const Epilogue following = epilogue(context);
-  const float* residual = context.has_input(3) ? context.input(3).data<float>().data() : nullptr;
-  const int64_t packed = kernels.packed_size(layer_.depth(), columns);
+  Product all = product();
+  const int64_t channels = layer_.in_channels / layer_.group;
+  const int64_t element = dtype_bits(layer_.dtype) / 8;
+  const int64_t packed = kernels.packed_size(all.depth, all.columns);
+  all.patches = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
+  all.patches.channels = channels;
+  all.rows = y.dim(0) * y.dim(1) * y.dim(2);
   const auto make = [&](int64_t g) {
-    Patches patches = whole;
-    patches.x = x.data<float>().data() + g * channels;
-    return Product{.a = x.data<float>().data() + g * channels,
-                   .a_stride = layer_.in_channels,
-                   .from_patches = !pointwise,
-                   .patches = patches,
-                   .b = weights + g * packed,
-                   .c = y.data<float>().data() + g * columns,
-                   .c_stride = layer_.out_channels,
-                   .residual = residual == nullptr ? nullptr : residual + g * columns,
-                   .residual_stride = layer_.out_channels,
-                   .rows = y.dim(0) * y.dim(1) * y.dim(2),
-                   .depth = layer_.depth(),
-                   .columns = columns,
-                   .epilogue = {.bias = following.bias == nullptr ? nullptr : following.bias + g * columns,
-                                .activation = following.activation,
-                                .low = following.low,
-                                .high = following.high}};
+    Product p = all;
+    p.a = static_cast<const std::byte*>(x.raw()) + g * channels * element;
+    p.patches.x = p.a;
+    p.b = static_cast<const std::byte*>(context.input(1).raw()) + g * packed * element;
+    p.c = static_cast<std::byte*>(y.raw()) + g * p.columns * element;
+    if (context.has_input(3))
+      p.residual = static_cast<const std::byte*>(context.input(3).raw()) + g * p.columns * element;
+    p.epilogue = following;
+    if (p.epilogue.bias != nullptr) p.epilogue.bias += g * p.columns;
+    return p;
   };
   run_products(context, kernels, layer_.group, make);
 }

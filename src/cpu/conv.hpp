@@ -2,6 +2,7 @@
 #pragma once
 #include "cpu/isa.hpp"
 #include "cpu/kernels.hpp"
+#include "cpu/product.hpp"
 #include "ops/window.hpp"
 
 namespace spinel::cpu {
@@ -14,7 +15,8 @@ enum class ConvAlgorithm {
 
 /// What is known of a convolution when it is compiled.
 struct ConvLayer {
-  ops::WindowAttrs window;  ///< Of two axes, lists filled in.
+  DType dtype = DType::float32;  ///< float32 or float16, of X, Y and the residual; arithmetic is in float32.
+  ops::WindowAttrs window;       ///< Of two axes, lists filled in.
   int64_t kernel_h = 1, kernel_w = 1;
   int64_t group = 1;
   int64_t in_channels = 1;   ///< Of all groups.
@@ -54,6 +56,7 @@ class NhwcConv final : public graph::Op {
  private:
   void run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const;
   void run_depthwise(graph::RunContext& context, const Tensor& x, Tensor& y) const;
+  Product product() const;
   Epilogue epilogue(const graph::RunContext& context) const;
 
   const Isa& isa_;

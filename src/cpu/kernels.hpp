@@ -37,10 +37,12 @@ struct GemmBlock {
   const float* a = nullptr;  ///< rows x depth
   int64_t a_stride = 0;      ///< Floats between rows.
   const float* b = nullptr;  ///< Packed by pack_columns; of a later group of columns: its first panel.
-  int64_t whole_depth = 0;   ///< Of the packed B.
-  int64_t k = 0;             ///< Where this depth block begins.
-  float* c = nullptr;        ///< rows x columns
-  int64_t c_stride = 0;      ///< Floats between rows.
+  const uint16_t* half_b = nullptr;  ///< The same as float16, instead of b;
+  float* panel = nullptr;            ///< then depth_block * panel_columns floats to widen it in.
+  int64_t whole_depth = 0;           ///< Of the packed B.
+  int64_t k = 0;                     ///< Where this depth block begins.
+  float* c = nullptr;                ///< rows x columns
+  int64_t c_stride = 0;              ///< Floats between rows.
   int64_t rows = 0;
   int64_t columns = 0;
   int64_t depth = 0;             ///< Of this block.
@@ -52,6 +54,7 @@ struct GemmBlock {
 /// A convolution's input seen as the matrix of its patches: a row an output pixel, a column a (kh, kw,
 /// channel).
 struct Patches {
+  bool half = false;         ///< The elements are float16, else float32.
   const void* x = nullptr;   ///< [N, height, width, pixel_stride], first channel of the group.
   int64_t pixel_stride = 0;  ///< Elements between pixels.
   int64_t channels = 0;      ///< Of the group.
@@ -73,8 +76,9 @@ struct WinogradTiles {
 
 /// Where the outputs of a block of tiles go.
 struct WinogradOutput {
-  float* y = nullptr;               ///< [N, out_height, out_width, pixel_stride], first column of the group.
-  const float* residual = nullptr;  ///< Likewise; may be y.
+  void* y =
+      nullptr;  ///< [N, out_height, out_width, pixel_stride], first column of the group; of X's element type.
+  const void* residual = nullptr;  ///< Likewise; may be y.
   int64_t pixel_stride = 0;
   int64_t columns = 0;
   const Epilogue* epilogue = nullptr;
@@ -82,10 +86,10 @@ struct WinogradOutput {
 
 /// Rows of a depthwise convolution's output: `row` counts [N, out_height].
 struct DepthwiseRows {
-  Patches patches;                  ///< Of all channels.
-  const float* weights = nullptr;   ///< [kernel_h, kernel_w, channels]
-  float* y = nullptr;               ///< [N, out_height, out_width, channels]
-  const float* residual = nullptr;  ///< Likewise; may be y.
+  Patches patches;                 ///< Of all channels.
+  const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]
+  void* y = nullptr;               ///< [N, out_height, out_width, channels], of X's element type.
+  const void* residual = nullptr;  ///< Likewise; may be y.
   int64_t row = 0;
   int64_t rows = 0;
   const Epilogue* epilogue = nullptr;
@@ -104,7 +108,7 @@ struct VectorKernels;
 struct AttentionKernels;
 
 struct Kernels {
-  const VectorKernels* vector;  ///< All that are not products: cpu/vector_kernels.hpp.
+  const VectorKernels* vector;        ///< All that are not products: cpu/vector_kernels.hpp.
   const AttentionKernels* attention;  ///< cpu/attention_kernels.hpp.
 
   int64_t vector_floats;  ///< Columns are padded to a multiple of it.
@@ -138,8 +142,14 @@ struct Kernels {
   /// alone.
   void (*max_pool)(const PoolRows& pool, void* y);
   void (*average_pool)(const PoolRows& pool, void* y);
-  /// to[c] = the mean of from[row * columns + c] over all rows, summed in order.
-  void (*mean_rows)(const float* from, int64_t rows, int64_t columns, float* to);
+  /// to[c] = the mean of from[row * columns + c] over all rows, summed in order; both float16 if `half`.
+  void (*mean_rows)(bool half, const void* from, int64_t rows, int64_t columns, void* to);
+
+  /// float16 to float and back, `columns` of each row; strides in elements.
+  void (*widen_rows)(const uint16_t* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+                     int64_t to_stride);
+  void (*narrow_rows)(const float* from, int64_t from_stride, int64_t rows, int64_t columns, uint16_t* to,
+                      int64_t to_stride);
 };
 
 namespace portable {

@@ -9,14 +9,15 @@ Tensor pack_linear_weights(const Kernels& kernels, const Tensor& b, bool transpo
   const int64_t depth = b.dim(transposed ? 1 : 0);
   const int64_t columns = b.dim(transposed ? 0 : 1);
   Tensor packed(DType::float32, {kernels.packed_size(depth, columns)});
-  kernels.pack_columns(b.data<float>().data(), transposed ? 1 : columns, transposed ? depth : 1, depth,
+  const Tensor wide = ops::to_float32(b);
+  kernels.pack_columns(wide.data<float>().data(), transposed ? 1 : columns, transposed ? depth : 1, depth,
                        columns, packed.data<float>().data());
-  return packed;
+  return convert(packed, b.dtype());
 }
 
 std::string linear_text(const LinearLayer& layer) {
-  return fmt::format("depth={} columns={} activation={}({},{})", layer.depth, layer.columns,
-                     static_cast<int>(layer.activation), layer.low, layer.high);
+  return fmt::format("{} depth={} columns={} activation={}({},{})", dtype_name(layer.dtype), layer.depth,
+                     layer.columns, static_cast<int>(layer.activation), layer.low, layer.high);
 }
 
 std::shared_ptr<const Linear> Linear::with_activation(Activation activation, float low, float high) const {
@@ -46,32 +47,43 @@ void Linear::batch(graph::BatchContext& context) const {
   context.set_output(0, a);
 }
 
+graph::Scratch Linear::scratch(const graph::ScratchContext&) const {
+  return {.per_thread_bytes = product_scratch_bytes(*isa_.kernels, product())};
+}
+
+/// What is known of the product before running.
+Product Linear::product() const {
+  return {.half = layer_.dtype == DType::float16,
+          .half_weights = layer_.dtype == DType::float16,
+          .a_stride = layer_.depth,
+          .c_stride = layer_.columns,
+          .residual_stride = layer_.columns,
+          .depth = layer_.depth,
+          .columns = layer_.columns};
+}
+
 void Linear::run(graph::RunContext& context) const {
   const Tensor& a = context.input(0);
-  if (a.rank() == 0 || a.dim(-1) != layer_.depth)
-    fail(ErrorCode::invalid_argument, "A {} must have {} columns", describe(a), layer_.depth);
+  if (a.rank() == 0 || a.dim(-1) != layer_.depth || a.dtype() != layer_.dtype)
+    fail(ErrorCode::invalid_argument, "A {} must be {} and have {} columns", describe(a),
+         dtype_name(layer_.dtype), layer_.depth);
   Tensor& y = context.output_or(0, a.dtype(), [&] {
     Dims dims = a.dims();
     dims.back() = layer_.columns;
     return dims;
   });
   if (y.element_count() == 0) return;
-  const Product product{
-      .a = a.data<float>().data(),
-      .a_stride = layer_.depth,
-      .b = context.input(1).data<float>().data(),
-      .c = y.data<float>().data(),
-      .c_stride = layer_.columns,
-      .residual = context.has_input(3) ? context.input(3).data<float>().data() : nullptr,
-      .residual_stride = layer_.columns,
-      .rows = y.element_count() / layer_.columns,
-      .depth = layer_.depth,
-      .columns = layer_.columns,
-      .epilogue = {.bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr,
-                   .activation = layer_.activation,
-                   .low = layer_.low,
-                   .high = layer_.high}};
-  run_products(context, *isa_.kernels, 1, [&](int64_t) { return product; });
+  Product p = product();
+  p.a = a.raw();
+  p.b = context.input(1).raw();
+  p.c = y.raw();
+  if (context.has_input(3)) p.residual = context.input(3).raw();
+  p.rows = y.element_count() / layer_.columns;
+  p.epilogue = {.bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr,
+                .activation = layer_.activation,
+                .low = layer_.low,
+                .high = layer_.high};
+  run_products(context, *isa_.kernels, 1, [&](int64_t) { return p; });
 }
 
 }  // namespace spinel::cpu

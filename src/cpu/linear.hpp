@@ -2,13 +2,15 @@
 #pragma once
 #include "cpu/isa.hpp"
 #include "cpu/kernels.hpp"
+#include "cpu/product.hpp"
 #include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
 
 struct LinearLayer {
-  int64_t depth = 0;    ///< K
-  int64_t columns = 0;  ///< N
+  DType dtype = DType::float32;  ///< float32 or float16, of A, Y and the residual; arithmetic is in float32.
+  int64_t depth = 0;             ///< K
+  int64_t columns = 0;           ///< N
   Activation activation = Activation::none;
   float low = 0;  ///< Parameters of the activation.
   float high = 0;
@@ -30,10 +32,13 @@ class Linear final : public graph::Op {
   std::string_view kernel() const override { return "packed"; }
   void infer(graph::InferContext& context) const override;
   void batch(graph::BatchContext& context) const override;
+  graph::Scratch scratch(const graph::ScratchContext& context) const override;
   bool may_overwrite(size_t input) const override { return input == 3; }
   void run(graph::RunContext& context) const override;
 
  private:
+  Product product() const;
+
   const Isa& isa_;
   LinearLayer layer_;
 };

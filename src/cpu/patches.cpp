@@ -33,7 +33,8 @@ int64_t pad_end(const ops::WindowAttrs& window, size_t axis, int64_t pad_begin, 
 
 Patches make_patches(const ops::WindowAttrs& window, int64_t kernel_h, int64_t kernel_w, const Tensor& x,
                      const Tensor& y) {
-  return {.x = x.raw(),
+  return {.half = x.dtype() == DType::float16,
+          .x = x.raw(),
           .pixel_stride = x.dim(3),
           .channels = x.dim(3),
           .height = x.dim(1),

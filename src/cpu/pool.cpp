@@ -68,9 +68,11 @@ void NhwcGlobalAveragePool::run(graph::RunContext& context) const {
   if (y.element_count() == 0) return;
   const int64_t pixels = x.dim(1) * x.dim(2);
   const int64_t channels = x.dim(3);
+  const int64_t element = dtype_bits(x.dtype()) / 8;
   context.parallel_for(x.dim(0), [&](int64_t n) {
-    isa_.kernels->mean_rows(x.data<float>().data() + n * pixels * channels, pixels, channels,
-                            y.data<float>().data() + n * channels);
+    isa_.kernels->mean_rows(x.dtype() == DType::float16,
+                            static_cast<const std::byte*>(x.raw()) + n * pixels * channels * element, pixels,
+                            channels, static_cast<std::byte*>(y.raw()) + n * channels * element);
   });
 }
 

@@ -10,11 +10,15 @@ namespace {
 constexpr int64_t block_tiles = 8;
 /// Between rows of packed patches, so that rows do not compete for the same sets of the cache.
 constexpr int64_t patch_padding = 16;
+/// Columns of a task whose sums are kept in scratch memory until they become float16.
+constexpr int64_t half_columns = 512;
 /// A task should be worth waking a thread.
 constexpr int64_t min_task_operations = int64_t{1} << 18;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t patch_stride(int64_t depth) { return std::min(depth, depth_block) + patch_padding; }
+/// Whether A has to be copied before it can be multiplied.
+bool packs_rows(const Product& p) { return p.from_patches || p.half; }
 
 /// How one product is cut: blocks of rows, and groups of columns where there are few rows.
 struct Cut {
@@ -36,6 +40,7 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
       cut.groups = std::min(panels, ceil_div(wanted, cut.blocks));
     }
   }
+  if (p.half) cut.groups = std::max(cut.groups, ceil_div(p.columns, half_columns));
   cut.block_rows = ceil_div(ceil_div(p.rows, cut.blocks), kernels.tile_rows) * kernels.tile_rows;
   cut.blocks = ceil_div(p.rows, cut.block_rows);
   cut.group_columns = ceil_div(panels, cut.groups) * kernels.panel_columns;
@@ -43,30 +48,67 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
   return cut;
 }
 
+/// A task's scratch memory, floats each.
+struct Buffers {
+  float* rows;   ///< A depth block of A.
+  float* panel;  ///< A depth block of a panel of B, widened.
+  float* sums;   ///< C before it becomes float16.
+};
+
+Buffers cut_scratch(const Kernels& kernels, const Product& p, std::byte* scratch) {
+  Buffers buffers{};
+  buffers.rows = reinterpret_cast<float*>(scratch);
+  buffers.panel =
+      buffers.rows + (packs_rows(p) ? kernels.tile_rows * block_tiles * patch_stride(p.depth) : 0);
+  buffers.sums = buffers.panel + (p.half_weights ? depth_block * kernels.panel_columns : 0);
+  return buffers;
+}
+
 void run_block(const Kernels& kernels, const Product& p, int64_t row, int64_t rows, int64_t column,
-               int64_t columns, float* patches) {
+               int64_t columns, const Buffers& buffers) {
   Epilogue epilogue = p.epilogue;
   if (epilogue.bias != nullptr) epilogue.bias += column;
-  GemmBlock block{.b = p.b + column * p.depth,
-                  .whole_depth = p.depth,
-                  .c = p.c + row * p.c_stride + column,
-                  .c_stride = p.c_stride,
-                  .rows = rows,
-                  .columns = columns};
-  if (p.residual != nullptr) {
-    block.start = p.residual + row * p.residual_stride + column;
-    block.start_stride = p.residual_stride;
+  GemmBlock block{.panel = buffers.panel, .whole_depth = p.depth, .rows = rows, .columns = columns};
+  const int64_t first_panel = column * p.depth;
+  if (p.half_weights)
+    block.half_b = static_cast<const uint16_t*>(p.b) + first_panel;
+  else
+    block.b = static_cast<const float*>(p.b) + first_panel;
+
+  const int64_t c_offset = row * p.c_stride + column;
+  const int64_t residual_offset = row * p.residual_stride + column;
+  if (p.half) {
+    block.c = buffers.sums;
+    block.c_stride = columns;
+    if (p.residual != nullptr) {
+      kernels.widen_rows(static_cast<const uint16_t*>(p.residual) + residual_offset, p.residual_stride, rows,
+                         columns, buffers.sums, columns);
+      block.start = buffers.sums;
+      block.start_stride = columns;
+    }
+  } else {
+    block.c = static_cast<float*>(p.c) + c_offset;
+    block.c_stride = p.c_stride;
+    if (p.residual != nullptr) {
+      block.start = static_cast<const float*>(p.residual) + residual_offset;
+      block.start_stride = p.residual_stride;
+    }
   }
-  for (int64_t k = 0; k < p.depth || k == 0; k += depth_block) {
+
+  for (int64_t k = 0; k < p.depth; k += depth_block) {
     const int64_t depth = std::min(depth_block, p.depth - k);
-    if (p.from_patches) {
-      block.a = patches;
+    if (packs_rows(p)) {
+      block.a = buffers.rows;
       block.a_stride = patch_stride(p.depth);
-      kernels.pack_patches(p.patches, row, rows, k, depth, patches, block.a_stride);
     } else {
-      block.a = p.a + row * p.a_stride + k;
+      block.a = static_cast<const float*>(p.a) + row * p.a_stride + k;
       block.a_stride = p.a_stride;
     }
+    if (p.from_patches)
+      kernels.pack_patches(p.patches, row, rows, k, depth, buffers.rows, block.a_stride);
+    else if (p.half)
+      kernels.widen_rows(static_cast<const uint16_t*>(p.a) + row * p.a_stride + k, p.a_stride, rows, depth,
+                         buffers.rows, block.a_stride);
     block.k = k;
     block.depth = depth;
     block.epilogue = k + depth == p.depth ? &epilogue : nullptr;
@@ -74,12 +116,18 @@ void run_block(const Kernels& kernels, const Product& p, int64_t row, int64_t ro
     block.start = block.c;
     block.start_stride = block.c_stride;
   }
+  if (p.half)
+    kernels.narrow_rows(buffers.sums, columns, rows, columns, static_cast<uint16_t*>(p.c) + c_offset,
+                        p.c_stride);
 }
 
 }  // namespace
 
-uint64_t patch_scratch_bytes(const Kernels& kernels, int64_t depth) {
-  return static_cast<uint64_t>(kernels.tile_rows * block_tiles * patch_stride(depth)) * sizeof(float);
+uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
+  const Buffers end = cut_scratch(kernels, product, nullptr);
+  const int64_t sums =
+      product.half ? kernels.tile_rows * block_tiles * std::min(half_columns, product.columns) : 0;
+  return reinterpret_cast<uintptr_t>(end.sums) + static_cast<uint64_t>(sums) * sizeof(float);
 }
 
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
@@ -93,10 +141,10 @@ void run_products(graph::RunContext& context, const Kernels& kernels, int64_t co
     const int64_t column = task / cut.blocks % cut.groups * cut.group_columns;
     const Product p = make(task / cut.blocks / cut.groups);
     run_block(kernels, p, row, std::min(cut.block_rows, p.rows - row), column,
-              std::min(cut.group_columns, p.columns - column), reinterpret_cast<float*>(scratch));
+              std::min(cut.group_columns, p.columns - column), cut_scratch(kernels, p, scratch));
   };
   const int64_t tasks = count * cut.groups * cut.blocks;
-  if (first.from_patches)
+  if (packs_rows(first) || first.half_weights)
     context.parallel_for_scratch(tasks, run_task);
   else
     context.parallel_for(tasks, [&](int64_t task) { run_task(task, nullptr); });

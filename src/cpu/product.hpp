@@ -7,14 +7,16 @@ namespace spinel::cpu {
 
 /// C = activation(A * B + bias + residual) with A either a matrix or the patches of a convolution's input.
 struct Product {
-  const float* a = nullptr;   ///< rows x depth; unused with patches.
-  int64_t a_stride = 0;       ///< Floats between rows.
+  bool half = false;          ///< A, C, the residual and the patches are float16, else float32.
+  bool half_weights = false;  ///< B is float16.
   bool from_patches = false;  ///< A is the patches.
   Patches patches = {};
-  const float* b = nullptr;  ///< Packed by Kernels::pack_columns.
-  float* c = nullptr;
+  const void* a = nullptr;  ///< rows x depth; unused with patches.
+  int64_t a_stride = 0;     ///< Elements between rows.
+  const void* b = nullptr;  ///< Packed by Kernels::pack_columns.
+  void* c = nullptr;
   int64_t c_stride = 0;
-  const float* residual = nullptr;  ///< May be c.
+  const void* residual = nullptr;  ///< May be c.
   int64_t residual_stride = 0;
   int64_t rows = 0;
   int64_t depth = 0;
@@ -22,11 +24,11 @@ struct Product {
   Epilogue epilogue = {};
 };
 
-/// Scratch of a task of run_products for products with patches.
-uint64_t patch_scratch_bytes(const Kernels& kernels, int64_t depth);
+/// Scratch that a task of run_products needs.
+uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product);
 
 /// Runs `count` products of equal sizes, which `make(i)` describes, on the context's threads. Each element is
-/// summed over depth_block after depth_block, however the work is cut.
+/// summed in float32 over depth_block after depth_block, however the work is cut.
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
                   FunctionRef<Product(int64_t index)> make);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/shape_rules.hpp"
+
 namespace spinel::cpu {
 namespace {
 
@@ -24,7 +26,8 @@ Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, con
   const int64_t out = layer.out_channels;
   const int64_t count = in * out;
   std::vector<float> taps(static_cast<size_t>(9 * count));
-  const float* from = weights.data<float>().data();
+  const Tensor wide = ops::to_float32(weights);
+  const float* from = wide.data<float>().data();
   for (int64_t n = 0; n < out; ++n)
     for (int64_t c = 0; c < in; ++c)
       for (int64_t t = 0; t < 9; ++t) taps[static_cast<size_t>(t * count + c * out + n)] = *from++;
@@ -46,13 +49,14 @@ uint64_t winograd_scratch_bytes(const Kernels& kernels, const ConvLayer& layer) 
 
 void run_winograd(graph::RunContext& context, const Kernels& kernels, const ConvLayer& layer,
                   const Patches& patches, const float* weights, const Epilogue& epilogue,
-                  const float* residual, int64_t samples, float* y) {
+                  const void* residual, int64_t samples, void* y) {
   const int64_t tiles_h = ceil_div(patches.out_height, tile_outputs);
   const int64_t tiles_w = ceil_div(patches.out_width, tile_outputs);
   const int64_t tiles = samples * tiles_h * tiles_w;
   const int64_t in = layer.in_channels;
   const int64_t out = layer.out_channels;
   const int64_t packed = kernels.packed_size(in, out);
+  const int64_t element = dtype_bits(layer.dtype) / 8;
 
   // Few tiles are shared out by columns, so that each thread reads its part of the weights alone.
   int64_t blocks = ceil_div(tiles, block_tiles(kernels, layer));
@@ -101,12 +105,14 @@ void run_winograd(graph::RunContext& context, const Kernels& kernels, const Conv
     }
     Epilogue shifted = epilogue;
     if (shifted.bias != nullptr) shifted.bias += column;
-    kernels.winograd_output(block, m,
-                            {.y = y + column,
-                             .residual = residual == nullptr ? nullptr : residual + column,
-                             .pixel_stride = out,
-                             .columns = columns,
-                             .epilogue = &shifted});
+    kernels.winograd_output(
+        block, m,
+        {.y = static_cast<std::byte*>(y) + column * element,
+         .residual =
+             residual == nullptr ? nullptr : static_cast<const std::byte*>(residual) + column * element,
+         .pixel_stride = out,
+         .columns = columns,
+         .epilogue = &shifted});
   });
 }
 

@@ -17,6 +17,6 @@ uint64_t winograd_scratch_bytes(const Kernels& kernels, const ConvLayer& layer);
 /// absolute products, a few times that of the plain sum; see docs/accuracy.md for what networks show.
 void run_winograd(graph::RunContext& context, const Kernels& kernels, const ConvLayer& layer,
                   const Patches& patches, const float* weights, const Epilogue& epilogue,
-                  const float* residual, int64_t samples, float* y);
+                  const void* residual, int64_t samples, void* y);
 
 }  // namespace spinel::cpu

@@ -94,10 +94,11 @@ class Layout {
     const Value& x = graph_.value(node.inputs[0]);
     const Tensor* weights = constant(node, 1);
     const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value;
-    if (!is_image(x.type) || x.type.dtype != DType::float32 || weights == nullptr || weights->rank() != 4 ||
+    if (!is_image(x.type) || !computes_in(x.type.dtype) || weights == nullptr || weights->rank() != 4 ||
         (has_bias && constant(node, 2) == nullptr) || !is_image(type_of(node.outputs[0])))
       return false;
     cpu::ConvLayer layer;
+    layer.dtype = x.type.dtype;
     layer.window = conv.attrs().window.at_rank(2);
     layer.window.kernel_shape = {weights->dim(2), weights->dim(3)};
     layer.kernel_h = weights->dim(2);
@@ -117,7 +118,8 @@ class Layout {
     lowered.inputs = {provide_nhwc(node.inputs[0]),
                       add_constant(graph_.value(node.inputs[1]).name + ".packed",
                                    cpu::pack_conv_weights(*isa_.kernels, layer, *weights))};
-    if (has_bias) lowered.inputs.push_back(node.inputs[2]);
+    if (has_bias)
+      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(*constant(node, 2))));
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
     emit(std::move(lowered), node.outputs[0]);
     return true;
@@ -125,7 +127,7 @@ class Layout {
 
   bool lower_pool(const Node& node, cpu::PoolLayer::Kind kind, const ops::WindowAttrs& window) {
     const ValueType& x = type_of(node.inputs[0]);
-    if (!is_image(x) || x.dtype != DType::float32 || window.kernel_shape.size() != 2 ||
+    if (!is_image(x) || !computes_in(x.dtype) || window.kernel_shape.size() != 2 ||
         !is_image(type_of(node.outputs[0])))
       return false;
     Node lowered = like(node);
@@ -138,7 +140,7 @@ class Layout {
 
   bool lower_global_average_pool(const Node& node) {
     const ValueType& x = type_of(node.inputs[0]);
-    if (!is_image(x) || x.dtype != DType::float32 || !has_nhwc(node.inputs[0])) return false;
+    if (!is_image(x) || !computes_in(x.dtype) || !has_nhwc(node.inputs[0])) return false;
     Node lowered = like(node);
     lowered.inputs = {provide_nhwc(node.inputs[0])};
     lowered.op = std::make_shared<cpu::NhwcGlobalAveragePool>(isa_);
@@ -182,10 +184,13 @@ class Layout {
   /// y = x * s + (B - mean * s), s = scale / sqrt(var + epsilon).
   bool lower_batch_normalization(const Node& node, const ops::BatchNormalizationAttrs& attrs) {
     const ValueType& x = type_of(node.inputs[0]);
-    if (!attrs.per_channel || !is_image(x) || x.dtype != DType::float32) return false;
+    const DType dtype = x.dtype;
+    if (!attrs.per_channel || !is_image(x) || !computes_in(x.dtype)) return false;
     for (size_t i = 1; i < 5; ++i)
-      if (constant(node, i) == nullptr || constant(node, i)->dtype() != DType::float32) return false;
-    const auto parameter = [&](size_t i) { return constant(node, i)->data<float>(); };
+      if (constant(node, i) == nullptr) return false;
+    Tensor wide[5];
+    for (size_t i = 1; i < 5; ++i) wide[i] = ops::to_float32(*constant(node, i));
+    const auto parameter = [&](size_t i) { return wide[i].data<float>(); };
     const size_t channels = parameter(1).size();
     Tensor scale(DType::float32, {static_cast<int64_t>(channels)});
     Tensor shift(DType::float32, {static_cast<int64_t>(channels)});
@@ -200,12 +205,12 @@ class Layout {
     const ValueId scaled = add_value(graph_.value(node.outputs[0]));
     graph_.value(scaled).name += ".scaled";
     graph_.value(scaled).origin.clear();
-    multiply.inputs = {from, add_constant(multiply.name, std::move(scale))};
+    multiply.inputs = {from, add_constant(multiply.name, spinel::convert(scale, dtype))};
     multiply.outputs = {scaled};
     set_op(multiply, "Mul", {});
     done_.push_back(std::move(multiply));
     Node add = like(node);
-    add.inputs = {scaled, add_constant(node.name + ".shift", std::move(shift))};
+    add.inputs = {scaled, add_constant(node.name + ".shift", spinel::convert(shift, dtype))};
     set_op(add, "Add", {});
     emit(std::move(add), node.outputs[0]);
     return true;
@@ -228,6 +233,7 @@ class Layout {
 
   static size_t index(ValueId id) { return static_cast<size_t>(id); }
   const ValueType& type_of(ValueId id) const { return graph_.value(id).type; }
+  static bool computes_in(DType dtype) { return dtype == DType::float32 || dtype == DType::float16; }
   static bool is_image(const ValueType& type) {
     return type.is_tensor() && type.shape && type.shape->size() == 4;
   }

@@ -138,10 +138,12 @@ class Fuser {
     if (summand.is_constant()) {
       const int64_t columns = Layer(node).columns();
       if (node.inputs[2] != no_value || node.inputs[3] != no_value ||
-          summand.constant.dtype() != DType::float32 || summand.constant.element_count() != columns ||
-          summand.constant.dim(-1) != columns || !same_type(graph_.value(y), graph_.value(sum.outputs[0])))
+          summand.constant.element_count() != columns || summand.constant.dim(-1) != columns ||
+          !same_type(graph_.value(y), graph_.value(sum.outputs[0])))
         return false;
-      node.inputs[2] = other;
+      node.inputs[2] = summand.constant.dtype() == DType::float32
+                           ? other
+                           : graph_.add_constant(summand.name + ".wide", ops::to_float32(summand.constant));
       absorb(n, reader);
       return true;
     }

@@ -17,13 +17,13 @@ using graph::ValueId;
 
 /// C of a Gemm as a bias [columns]: it must be constant, and the same in every row.
 std::optional<Tensor> as_bias(const Tensor& c, float beta, int64_t columns) {
-  if (c.dtype() != DType::float32 || (c.element_count() != columns && c.element_count() != 1))
-    return std::nullopt;
+  if (c.element_count() != columns && c.element_count() != 1) return std::nullopt;
   if (c.element_count() > 1 && c.dim(-1) != columns) return std::nullopt;
+  const Tensor wide = ops::to_float32(c);
   Tensor bias(DType::float32, {columns});
   for (int64_t n = 0; n < columns; ++n)
     bias.data<float>()[static_cast<size_t>(n)] =
-        beta * c.data<float>()[static_cast<size_t>(c.element_count() == 1 ? 0 : n)];
+        beta * wide.data<float>()[static_cast<size_t>(c.element_count() == 1 ? 0 : n)];
   return bias;
 }
 
@@ -38,13 +38,15 @@ size_t lower_linear(Graph& graph, const Settings& settings) {
     if (gemm == nullptr && dynamic_cast<const ops::MatMulOp*>(node.op.get()) == nullptr) continue;
     const graph::Value& a = graph.value(node.inputs[0]);
     const graph::Value& b = graph.value(node.inputs[1]);
-    if (!b.is_constant() || b.constant.rank() != 2 || b.constant.dtype() != DType::float32 ||
-        b.constant.element_count() == 0 || a.is_constant() || a.type.dtype != DType::float32 ||
+    if (!b.is_constant() || b.constant.rank() != 2 ||
+        (a.type.dtype != DType::float32 && a.type.dtype != DType::float16) ||
+        b.constant.dtype() != a.type.dtype || b.constant.element_count() == 0 || a.is_constant() ||
         !a.type.shape || a.type.shape->empty())
       continue;
     const ops::GemmAttrs attrs = gemm != nullptr ? gemm->attrs() : ops::GemmAttrs{};
     if (attrs.alpha != 1 || attrs.transpose_a) continue;
     cpu::LinearLayer layer;
+    layer.dtype = a.type.dtype;
     layer.depth = b.constant.dim(attrs.transpose_b ? 1 : 0);
     layer.columns = b.constant.dim(attrs.transpose_b ? 0 : 1);
     ValueId bias = no_value;

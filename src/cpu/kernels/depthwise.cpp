@@ -10,43 +10,37 @@ namespace {
 /// Neighbouring outputs that share the weights and inputs in registers.
 constexpr int run = 4;
 
-Vec load_some(const float* p, int64_t count) {
-  return count >= vector_floats ? load(p) : load_partial(p, count);
-}
-void store_some(float* p, Vec x, int64_t count) {
-  if (count >= vector_floats)
-    store(p, x);
-  else
-    store_partial(p, x, count);
-}
-
 /// What the outputs of one row have in common.
+template <class T>
 struct Row {
-  const float* image;        ///< First pixel of the input row of kernel row 0; it may lie outside the image.
+  const T* image;            ///< First pixel of the input row of kernel row 0; it may lie outside the image.
   int64_t first_kh, end_kh;  ///< Kernel rows that lie on the image.
-  float* y;
-  const float* residual;
+  T* y;
+  const T* residual;
 };
 
 struct Finish {
-  bool clamps;
+  const Epilogue& epilogue;
   Vec low, high;
-  Vec operator()(Vec acc) const { return clamps ? clamp(acc, low, high) : acc; }
+  Vec operator()(Vec x) const {
+    if (epilogue.activation == Activation::none) return x;
+    return epilogue.activation == Activation::clamp ? clamp(x, low, high) : activate(epilogue, x);
+  }
 };
 
 /// Outputs [ow, ow + run), all of whose taps lie on the image's columns.
-template <int Kernel, int Stride>
-void inner_run(const DepthwiseRows& d, const Row& row, int64_t ow, const Finish& finish) {
+template <class T, int Kernel, int Stride>
+void inner_run(const DepthwiseRows& d, const Row<T>& row, int64_t ow, const Finish& finish) {
   const Patches& p = d.patches;
   const int64_t channels = p.channels;
   const int64_t line = p.dilation_h * p.width * channels;
-  const float* x = row.image + (ow * Stride - p.pad_left) * channels;
+  const T* x = row.image + (ow * Stride - p.pad_left) * channels;
   for (int64_t c = 0; c < channels; c += vector_floats) {
     const int64_t left = channels - c;
     const Vec bias = d.epilogue->bias == nullptr ? Vec{} : load_some(d.epilogue->bias + c, left);
     Vec acc[run] = {};
     for (int64_t kh = row.first_kh; kh < row.end_kh; ++kh) {
-      const float* from = x + kh * line + c;
+      const T* from = x + kh * line + c;
       const float* weights = d.weights + kh * Kernel * channels + c;
       Vec w[Kernel];
 #pragma GCC unroll 8
@@ -72,7 +66,8 @@ void inner_run(const DepthwiseRows& d, const Row& row, int64_t ow, const Finish&
 }
 
 /// One output, wherever it lies.
-void any_output(const DepthwiseRows& d, const Row& row, int64_t ow, const Finish& finish) {
+template <class T>
+void any_output(const DepthwiseRows& d, const Row<T>& row, int64_t ow, const Finish& finish) {
   const Patches& p = d.patches;
   const int64_t channels = p.channels;
   const int64_t column = ow * p.stride_w - p.pad_left;
@@ -84,7 +79,7 @@ void any_output(const DepthwiseRows& d, const Row& row, int64_t ow, const Finish
     const int64_t left = channels - c;
     Vec sum{};
     for (int64_t kh = row.first_kh; kh < row.end_kh; ++kh) {
-      const float* from = row.image + (kh * p.dilation_h * p.width + column) * channels + c;
+      const T* from = row.image + (kh * p.dilation_h * p.width + column) * channels + c;
       const float* weights = d.weights + kh * p.kernel_w * channels + c;
       for (int64_t kw = first; kw < end; ++kw)
         sum = fma(load_some(from + kw * p.dilation_w * channels, left),
@@ -96,25 +91,26 @@ void any_output(const DepthwiseRows& d, const Row& row, int64_t ow, const Finish
   }
 }
 
-using InnerRun = void (*)(const DepthwiseRows& d, const Row& row, int64_t ow, const Finish& finish);
+template <class T>
+using InnerRun = void (*)(const DepthwiseRows& d, const Row<T>& row, int64_t ow, const Finish& finish);
 
-InnerRun find_inner_run(const Patches& p) {
+template <class T>
+InnerRun<T> find_inner_run(const Patches& p) {
   if (p.dilation_w != 1) return nullptr;
-  if (p.kernel_w == 3 && p.stride_w == 1) return inner_run<3, 1>;
-  if (p.kernel_w == 3 && p.stride_w == 2) return inner_run<3, 2>;
-  if (p.kernel_w == 5 && p.stride_w == 1) return inner_run<5, 1>;
-  if (p.kernel_w == 5 && p.stride_w == 2) return inner_run<5, 2>;
-  if (p.kernel_w == 7 && p.stride_w == 1) return inner_run<7, 1>;
+  if (p.kernel_w == 3 && p.stride_w == 1) return inner_run<T, 3, 1>;
+  if (p.kernel_w == 3 && p.stride_w == 2) return inner_run<T, 3, 2>;
+  if (p.kernel_w == 5 && p.stride_w == 1) return inner_run<T, 5, 1>;
+  if (p.kernel_w == 5 && p.stride_w == 2) return inner_run<T, 5, 2>;
+  if (p.kernel_w == 7 && p.stride_w == 1) return inner_run<T, 7, 1>;
   return nullptr;
 }
 
-}  // namespace
-
-void depthwise_rows(const DepthwiseRows& d) {
+template <class T>
+void rows_of(const DepthwiseRows& d) {
   const Patches& p = d.patches;
   const Epilogue& e = *d.epilogue;
-  const Finish finish{e.activation == Activation::clamp, broadcast(e.low), broadcast(e.high)};
-  const InnerRun inner = find_inner_run(p);
+  const Finish finish{e, broadcast(e.low), broadcast(e.high)};
+  const InnerRun<T> inner = find_inner_run<T>(p);
   const int64_t line = p.width * p.channels;
   // Outputs from which on, and up to which, every tap lies on the image.
   const int64_t first_inner = (p.pad_left + p.stride_w - 1) / p.stride_w;
@@ -124,24 +120,25 @@ void depthwise_rows(const DepthwiseRows& d) {
                                                                   : p.out_width;
   for (int64_t r = d.row; r < d.row + d.rows; ++r) {
     const int64_t h = r % p.out_height * p.stride_h - p.pad_top;
-    Row row{static_cast<const float*>(p.x) + (r / p.out_height * p.height + h) * line, 0, p.kernel_h,
-            d.y + r * p.out_width * p.channels,
-            d.residual == nullptr ? nullptr : d.residual + r * p.out_width * p.channels};
+    Row<T> row{
+        static_cast<const T*>(p.x) + (r / p.out_height * p.height + h) * line, 0, p.kernel_h,
+        static_cast<T*>(d.y) + r * p.out_width * p.channels,
+        d.residual == nullptr ? nullptr : static_cast<const T*>(d.residual) + r * p.out_width * p.channels};
     while (row.first_kh < row.end_kh && h + row.first_kh * p.dilation_h < 0) ++row.first_kh;
     while (row.end_kh > row.first_kh && h + (row.end_kh - 1) * p.dilation_h >= p.height) --row.end_kh;
     for (int64_t ow = 0; ow < p.out_width;) {
-      int64_t count = 1;
       if (inner != nullptr && ow >= first_inner && ow + run <= end_inner) {
         inner(d, row, ow, finish);
-        count = run;
+        ow += run;
       } else {
-        any_output(d, row, ow, finish);
+        any_output(d, row, ow++, finish);
       }
-      if (e.activation > Activation::clamp)
-        activate_rows(e, row.y + ow * p.channels, p.channels, count, p.channels);
-      ow += count;
     }
   }
 }
+
+}  // namespace
+
+void depthwise_rows(const DepthwiseRows& d) { d.patches.half ? rows_of<uint16_t>(d) : rows_of<float>(d); }
 
 }  // namespace spinel::cpu::SPINEL_ISA

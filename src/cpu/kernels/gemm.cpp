@@ -187,13 +187,20 @@ void gemm_block(const GemmBlock& block) {
   for (int64_t n = 0; n < block.columns; n += panel_columns) {
     const int64_t columns = block.columns - n < panel_columns ? block.columns - n : panel_columns;
     const bool narrow = columns <= vector_floats;
-    const float* b = block.b + n * block.whole_depth + block.k * (narrow ? vector_floats : panel_columns);
+    const int64_t width = narrow ? vector_floats : panel_columns;
+    const int64_t panel = n * block.whole_depth + block.k * width;
+    const float* b = block.half_b != nullptr ? block.panel : block.b + panel;
+    if (block.half_b != nullptr)
+      for (int64_t i = 0; i < block.depth * width; i += vector_floats)
+        store(block.panel + i, load(block.half_b + panel + i));
     // The next panel, or this one's next depth block for which the first panel stands, is fetched while this
     // is used.
     const bool last = n + panel_columns >= block.columns;
-    const float* ahead = last ? block.b + (block.k + block.depth) * panel_columns
-                              : block.b + (n + panel_columns) * block.whole_depth + block.k * panel_columns;
-    const int64_t ahead_bytes = block.depth * panel_columns * static_cast<int64_t>(sizeof(float)) / tiles;
+    const int64_t next = last ? (block.k + block.depth) * panel_columns
+                              : (n + panel_columns) * block.whole_depth + block.k * panel_columns;
+    const char* ahead = block.half_b != nullptr ? reinterpret_cast<const char*>(block.half_b + next)
+                                                : reinterpret_cast<const char*>(block.b + next);
+    const int64_t element = block.half_b != nullptr ? sizeof(uint16_t) : sizeof(float);
     int64_t row = 0;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t rows = (block.rows - row + tiles - tile - 1) / (tiles - tile);
@@ -208,8 +215,8 @@ void gemm_block(const GemmBlock& block) {
                    .start_stride = block.start_stride,
                    .epilogue = block.epilogue,
                    .column = n,
-                   .ahead = reinterpret_cast<const char*>(ahead) + tile * ahead_bytes,
-                   .ahead_step = panel_columns * static_cast<int64_t>(sizeof(float)) / tiles};
+                   .ahead = ahead + tile * (block.depth * panel_columns * element / tiles),
+                   .ahead_step = panel_columns * element / tiles};
       (narrow ? tile_function<1>(rows) : tile_function<tile_vectors>(rows))(t);
       if (activates) activate_rows(*block.epilogue, t.c, t.c_stride, rows, columns);
       row += rows;

@@ -6,7 +6,8 @@
 namespace spinel::cpu::SPINEL_ISA {
 namespace {
 
-void copy(const float* from, int64_t count, float* to) {
+template <class T>
+void copy(const T* from, int64_t count, float* to) {
   for (; count >= vector_floats; count -= vector_floats, from += vector_floats, to += vector_floats)
     store(to, load(from));
   if (count > 0) store_partial(to, load_partial(from, count), count);
@@ -20,8 +21,8 @@ void clear(float* to, int64_t count) {
 /// Elements [begin, begin + count) of one kernel row of a patch, which are `taps` pixels of p.channels each;
 /// the first pixel is at column `column` of the image row, where pixels outside are zero. Neighbouring pixels
 /// are contiguous.
-void copy_dense_run(const Patches& p, const float* row, int64_t column, int64_t begin, int64_t count,
-                    float* to) {
+template <class T>
+void copy_dense_run(const Patches& p, const T* row, int64_t column, int64_t begin, int64_t count, float* to) {
   const int64_t first = -column * p.channels;           // Elements before it lie left of the image,
   const int64_t end = (p.width - column) * p.channels;  // and from here on right of it.
   const int64_t left = begin < first ? (first - begin < count ? first - begin : count) : 0;
@@ -33,7 +34,8 @@ void copy_dense_run(const Patches& p, const float* row, int64_t column, int64_t 
 }
 
 /// The same where pixels lie apart (dilation, or channels of a group).
-void copy_sparse_run(const Patches& p, const float* row, int64_t column, int64_t begin, int64_t count,
+template <class T>
+void copy_sparse_run(const Patches& p, const T* row, int64_t column, int64_t begin, int64_t count,
                      float* to) {
   while (count > 0) {
     const int64_t tap = begin / p.channels;
@@ -50,10 +52,9 @@ void copy_sparse_run(const Patches& p, const float* row, int64_t column, int64_t
   }
 }
 
-}  // namespace
-
-void pack_patches(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
-                  int64_t to_stride) {
+template <class T>
+void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+             int64_t to_stride) {
   const bool dense = p.pixel_stride == p.channels && p.dilation_w == 1;
   const int64_t kernel_row = p.kernel_w * p.channels;
   const int64_t out_plane = p.out_height * p.out_width;
@@ -61,7 +62,7 @@ void pack_patches(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_
     const int64_t sample = r / out_plane;
     const int64_t oh = r % out_plane / p.out_width;
     const int64_t ow = r % p.out_width;
-    const float* image = static_cast<const float*>(p.x) + sample * p.height * p.width * p.pixel_stride;
+    const T* image = static_cast<const T*>(p.x) + sample * p.height * p.width * p.pixel_stride;
     const int64_t column = ow * p.stride_w - p.pad_left;
     float* out = to;
     for (int64_t at = k; at < k + depth;) {
@@ -79,6 +80,28 @@ void pack_patches(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_
       out += count;
     }
   }
+}
+
+}  // namespace
+
+void pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+                  int64_t to_stride) {
+  if (patches.half)
+    pack_of<uint16_t>(patches, row, rows, k, depth, to, to_stride);
+  else
+    pack_of<float>(patches, row, rows, k, depth, to, to_stride);
+}
+
+void widen_rows(const uint16_t* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+                int64_t to_stride) {
+  for (int64_t row = 0; row < rows; ++row) copy(from + row * from_stride, columns, to + row * to_stride);
+}
+
+void narrow_rows(const float* from, int64_t from_stride, int64_t rows, int64_t columns, uint16_t* to,
+                 int64_t to_stride) {
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t c = 0; c < columns; c += vector_floats)
+      store_some(to + row * to_stride + c, load_some(from + row * from_stride + c, columns - c), columns - c);
 }
 
 }  // namespace spinel::cpu::SPINEL_ISA

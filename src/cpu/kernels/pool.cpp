@@ -18,26 +18,16 @@ Span inside(int64_t origin, int64_t kernel, int64_t dilation, int64_t size) {
   return span;
 }
 
-Vec load_some(const float* p, int64_t count) {
-  return count >= vector_floats ? load(p) : load_partial(p, count);
-}
-void store_some(float* p, Vec x, int64_t count) {
-  if (count >= vector_floats)
-    store(p, x);
-  else
-    store_partial(p, x, count);
-}
-
 /// Reduces every window of the rows: y = finish(fold over the taps inside of combine(acc, x), origin row,
 /// column).
-template <class Combine, class Finish>
-void pool_rows(const PoolRows& pool, float* y, Vec start, Combine combine, Finish finish) {
+template <class T, class Combine, class Finish>
+void pool_rows(const PoolRows& pool, T* y, Vec start, Combine combine, Finish finish) {
   const Patches& p = pool.patches;
   const int64_t image_row = p.width * p.pixel_stride;
   y += pool.row * p.out_width * p.channels;
   for (int64_t row = pool.row; row < pool.row + pool.rows; ++row) {
     const int64_t h = row % p.out_height * p.stride_h - p.pad_top;
-    const float* image = static_cast<const float*>(p.x) + row / p.out_height * p.height * image_row;
+    const T* image = static_cast<const T*>(p.x) + row / p.out_height * p.height * image_row;
     const Span taps_h = inside(h, p.kernel_h, p.dilation_h, p.height);
     for (int64_t ow = 0; ow < p.out_width; ++ow, y += p.channels) {
       const int64_t w = ow * p.stride_w - p.pad_left;
@@ -46,7 +36,7 @@ void pool_rows(const PoolRows& pool, float* y, Vec start, Combine combine, Finis
       for (int64_t c = 0; c < p.channels; c += vector_floats) {
         Vec acc = start;
         for (int64_t kh = taps_h.begin; kh < taps_h.end; ++kh) {
-          const float* from = image + (h + kh * p.dilation_h) * image_row + w * p.pixel_stride + c;
+          const T* from = image + (h + kh * p.dilation_h) * image_row + w * p.pixel_stride + c;
           for (int64_t kw = taps_w.begin; kw < taps_w.end; ++kw)
             acc = combine(acc, load_some(from + kw * p.dilation_w * p.pixel_stride, p.channels - c));
         }
@@ -63,11 +53,10 @@ int64_t on_padded_input(int64_t origin, int64_t kernel, int64_t dilation, int64_
   return count;
 }
 
-}  // namespace
-
-void max_pool(const PoolRows& pool, void* y) {
+template <class T>
+void max_of(const PoolRows& pool, T* y) {
   pool_rows(
-      pool, static_cast<float*>(y), broadcast(-__builtin_inff()),
+      pool, y, broadcast(-__builtin_inff()),
       [](Vec acc, Vec x) {
         const Vec greater = max(acc, x);    // x if either is NaN,
         return acc != acc ? acc : greater;  // and a NaN that came earlier stays.
@@ -75,10 +64,11 @@ void max_pool(const PoolRows& pool, void* y) {
       [](Vec acc, int64_t, int64_t, int64_t) { return acc; });
 }
 
-void average_pool(const PoolRows& pool, void* y) {
+template <class T>
+void average_of(const PoolRows& pool, T* y) {
   const Patches& p = pool.patches;
   pool_rows(
-      pool, static_cast<float*>(y), Vec{}, [](Vec acc, Vec x) { return acc + x; },
+      pool, y, Vec{}, [](Vec acc, Vec x) { return acc + x; },
       [&](Vec acc, int64_t h, int64_t w, int64_t count) {
         if (pool.counts_padding)
           count = on_padded_input(h, p.kernel_h, p.dilation_h, p.height, pool.pad_bottom) *
@@ -87,12 +77,30 @@ void average_pool(const PoolRows& pool, void* y) {
       });
 }
 
-void mean_rows(const float* from, int64_t rows, int64_t columns, float* to) {
+template <class T>
+void mean_of(const T* from, int64_t rows, int64_t columns, T* to) {
   for (int64_t c = 0; c < columns; c += vector_floats) {
     Vec sum{};
     for (int64_t row = 0; row < rows; ++row) sum += load_some(from + row * columns + c, columns - c);
     store_some(to + c, sum / static_cast<float>(rows), columns - c);
   }
+}
+
+}  // namespace
+
+void max_pool(const PoolRows& pool, void* y) {
+  pool.patches.half ? max_of(pool, static_cast<uint16_t*>(y)) : max_of(pool, static_cast<float*>(y));
+}
+
+void average_pool(const PoolRows& pool, void* y) {
+  pool.patches.half ? average_of(pool, static_cast<uint16_t*>(y)) : average_of(pool, static_cast<float*>(y));
+}
+
+void mean_rows(bool half, const void* from, int64_t rows, int64_t columns, void* to) {
+  if (half)
+    mean_of(static_cast<const uint16_t*>(from), rows, columns, static_cast<uint16_t*>(to));
+  else
+    mean_of(static_cast<const float*>(from), rows, columns, static_cast<float*>(to));
 }
 
 }  // namespace spinel::cpu::SPINEL_ISA

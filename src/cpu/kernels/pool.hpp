@@ -6,6 +6,6 @@ namespace spinel::cpu::SPINEL_ISA {
 
 void max_pool(const PoolRows& pool, void* y);
 void average_pool(const PoolRows& pool, void* y);
-void mean_rows(const float* from, int64_t rows, int64_t columns, float* to);
+void mean_rows(bool half, const void* from, int64_t rows, int64_t columns, void* to);
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -174,6 +174,19 @@ inline void store_partial(uint16_t* p, Vec x, int64_t count) {
   __builtin_memcpy(p, whole, static_cast<size_t>(count) * sizeof *p);
 }
 
+/// As many elements as are left, at most a vector.
+template <class T>
+inline Vec load_some(const T* p, int64_t left) {
+  return left >= vector_floats ? load(p) : load_partial(p, left);
+}
+template <class T>
+inline void store_some(T* p, Vec x, int64_t left) {
+  if (left >= vector_floats)
+    store(p, x);
+  else
+    store_partial(p, x, left);
+}
+
 inline Vec clamp(Vec x, Vec low, Vec high) { return min(high, max(low, x)); }
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -27,6 +27,8 @@ const Kernels kernels = {
     .max_pool = max_pool,
     .average_pool = average_pool,
     .mean_rows = mean_rows,
+    .widen_rows = widen_rows,
+    .narrow_rows = narrow_rows,
 };
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -11,16 +11,6 @@ namespace {
 constexpr int patch = 6;   // A tile's input is patch x patch,
 constexpr int output = 4;  // its output output x output.
 
-Vec load_some(const float* p, int64_t count) {
-  return count >= vector_floats ? load(p) : load_partial(p, count);
-}
-void store_some(float* p, Vec x, int64_t count) {
-  if (count >= vector_floats)
-    store(p, x);
-  else
-    store_partial(p, x, count);
-}
-
 /// B^T d
 inline void transform_input(const Vec (&d)[patch], Vec (&out)[patch]) {
   const Vec even = fma(broadcast(-4.0F), d[2], d[4]);
@@ -70,34 +60,16 @@ TilePlace place_of(const WinogradTiles& w, int64_t tile) {
   return {tile / (w.tiles_h * w.tiles_w), in_image / w.tiles_w * output, in_image % w.tiles_w * output};
 }
 
-}  // namespace
-
-void winograd_weights(const float* taps, int64_t count, float* u) {
-  for (int64_t i = 0; i < count; i += vector_floats) {
-    Vec columns[3][patch];  // G applied to each column of the filter.
-    for (int kw = 0; kw < 3; ++kw) {
-      Vec g[3];
-      for (int kh = 0; kh < 3; ++kh) g[kh] = load_some(taps + (kh * 3 + kw) * count + i, count - i);
-      transform_weights(g, columns[kw]);
-    }
-    for (int h = 0; h < patch; ++h) {
-      const Vec row[3] = {columns[0][h], columns[1][h], columns[2][h]};
-      Vec out[patch];
-      transform_weights(row, out);
-      for (int w = 0; w < patch; ++w) store_some(u + (h * patch + w) * count + i, out[w], count - i);
-    }
-  }
-}
-
-void winograd_input(const WinogradTiles& w, float* v) {
+template <class T>
+void input_of(const WinogradTiles& w, float* v) {
   const Patches& p = w.patches;
   const int64_t plane = w.tiles * p.channels;
   for (int64_t t = 0; t < w.tiles; ++t, v += p.channels) {
     const TilePlace place = place_of(w, w.tile + t);
-    const float* image = static_cast<const float*>(p.x) + place.sample * p.height * p.width * p.pixel_stride;
+    const T* image = static_cast<const T*>(p.x) + place.sample * p.height * p.width * p.pixel_stride;
     const int64_t row = place.row - p.pad_top;
     const int64_t column = place.column - p.pad_left;
-    const float* pixels[patch][patch];  // Those outside the image are nullptr.
+    const T* pixels[patch][patch];  // Those outside the image are nullptr.
     for (int h = 0; h < patch; ++h)
       for (int x = 0; x < patch; ++x) {
         const bool inside = row + h >= 0 && row + h < p.height && column + x >= 0 && column + x < p.width;
@@ -126,10 +98,12 @@ void winograd_input(const WinogradTiles& w, float* v) {
   }
 }
 
-void winograd_output(const WinogradTiles& w, const float* m, const WinogradOutput& o) {
+template <class T>
+void output_of(const WinogradTiles& w, const float* m, const WinogradOutput& o) {
   const Patches& p = w.patches;
   const Epilogue& e = *o.epilogue;
   const bool clamps = e.activation == Activation::clamp;
+  const bool activates = e.activation > Activation::clamp;
   const Vec low = broadcast(e.low);
   const Vec high = broadcast(e.high);
   const int64_t plane = w.tiles * o.columns;
@@ -138,8 +112,9 @@ void winograd_output(const WinogradTiles& w, const float* m, const WinogradOutpu
     const int64_t rows = p.out_height - place.row < output ? p.out_height - place.row : output;
     const int64_t columns = p.out_width - place.column < output ? p.out_width - place.column : output;
     const int64_t first = (place.sample * p.out_height + place.row) * p.out_width + place.column;
-    float* y = o.y + first * o.pixel_stride;
-    const float* residual = o.residual == nullptr ? nullptr : o.residual + first * o.pixel_stride;
+    T* y = static_cast<T*>(o.y) + first * o.pixel_stride;
+    const T* residual =
+        o.residual == nullptr ? nullptr : static_cast<const T*>(o.residual) + first * o.pixel_stride;
     const int64_t line = p.out_width * o.pixel_stride;
     for (int64_t c = 0; c < o.columns; c += vector_floats) {
       const int64_t left = o.columns - c;
@@ -161,13 +136,42 @@ void winograd_output(const WinogradTiles& w, const float* m, const WinogradOutpu
           const int64_t at = h * line + x * o.pixel_stride + c;
           Vec sum = out[x] + bias;
           if (residual != nullptr) sum += load_some(residual + at, left);
-          store_some(y + at, clamps ? clamp(sum, low, high) : sum, left);
+          if (clamps)
+            sum = clamp(sum, low, high);
+          else if (activates)
+            sum = activate(e, sum);
+          store_some(y + at, sum, left);
         }
       }
     }
-    if (e.activation > Activation::clamp)
-      for (int64_t h = 0; h < rows; ++h) activate_rows(e, y + h * line, o.pixel_stride, columns, o.columns);
   }
+}
+
+}  // namespace
+
+void winograd_weights(const float* taps, int64_t count, float* u) {
+  for (int64_t i = 0; i < count; i += vector_floats) {
+    Vec columns[3][patch];  // G applied to each column of the filter.
+    for (int kw = 0; kw < 3; ++kw) {
+      Vec g[3];
+      for (int kh = 0; kh < 3; ++kh) g[kh] = load_some(taps + (kh * 3 + kw) * count + i, count - i);
+      transform_weights(g, columns[kw]);
+    }
+    for (int h = 0; h < patch; ++h) {
+      const Vec row[3] = {columns[0][h], columns[1][h], columns[2][h]};
+      Vec out[patch];
+      transform_weights(row, out);
+      for (int w = 0; w < patch; ++w) store_some(u + (h * patch + w) * count + i, out[w], count - i);
+    }
+  }
+}
+
+void winograd_input(const WinogradTiles& tiles, float* v) {
+  tiles.patches.half ? input_of<uint16_t>(tiles, v) : input_of<float>(tiles, v);
+}
+
+void winograd_output(const WinogradTiles& tiles, const float* m, const WinogradOutput& out) {
+  tiles.patches.half ? output_of<uint16_t>(tiles, m, out) : output_of<float>(tiles, m, out);
 }
 
 }  // namespace spinel::cpu::SPINEL_ISA
