@@ -197,6 +197,14 @@ TEST_CASE("options that make no sense are refused") {
   fails(SPINEL_INVALID_ARGUMENT, "threads_per_spa", [](auto& options) { options.threads_per_spa = -1; });
   fails(SPINEL_UNSUPPORTED, "pass", [](auto& options) { options.pass_path = "passes.json"; });
   fails(SPINEL_UNSUPPORTED, "save", [](auto& options) { options.save_engine = "two.spinel"; });
+  fails(SPINEL_INVALID_ARGUMENT, "absolute", [](auto& options) {
+    options.target = "onnx";
+    options.onnxruntime_path = "libonnxruntime.so";
+  });
+  fails(SPINEL_UNSUPPORTED, "target 'onnx' makes no engine files", [](auto& options) {
+    options.target = "onnx";
+    options.save_engine = "two.spinel";
+  });
   fails(SPINEL_INVALID_ARGUMENT, "input_names is NULL", [](auto& options) { options.input_name_count = 2; });
   fails(SPINEL_INVALID_ARGUMENT, "input_sizes is NULL", [](auto& options) { options.input_size_count = 1; });
   fails(SPINEL_INVALID_ARGUMENT, "pad_values is NULL", [](auto& options) { options.pad_value_count = 1; });
@@ -247,12 +255,25 @@ TEST_CASE("callers of other versions of the header") {
   CHECK(newer.options.struct_size == sizeof newer);
   CHECK(newer.added == 0);
   check_succeeds([&](spinel_error** error) { return create(model_path("two"), newer.options, error); });
+  // An older caller's struct ends before onnxruntime_path, which is then not read.
+  newer.options.target = "onnx";
+  newer.options.onnxruntime_path = "relative";
+  const auto make_engine = [&](spinel_error** error) {
+    return create(model_path("two"), newer.options, error);
+  };
+  check_fails(SPINEL_INVALID_ARGUMENT, "absolute", make_engine);
+  newer.options.target = "cpu";
+  newer.options.onnxruntime_path = reinterpret_cast<const char*>(1);
+  newer.options.struct_size = offsetof(spinel_engine_options, onnxruntime_path);
+  check_succeeds(make_engine);
+  newer.options.struct_size = sizeof newer;
+  newer.options.onnxruntime_path = nullptr;
   newer.added = 1;
   check_fails(SPINEL_UNSUPPORTED, "does not know",
               [&](spinel_error** error) { return create(model_path("two"), newer.options, error); });
 
   spinel_engine_options options = engine_options();
-  for (size_t wrong : {size_t{0}, size_t{8}, sizeof options - 8, size_t{1} << 40}) {
+  for (size_t wrong : {size_t{0}, size_t{8}, offsetof(spinel_engine_options, log_user), size_t{1} << 40}) {
     options.struct_size = wrong;
     check_fails(SPINEL_INVALID_ARGUMENT, "options->struct_size is " + std::to_string(wrong),
                 [&](spinel_error** error) { return create(model_path("two"), options, error); });

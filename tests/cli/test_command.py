@@ -87,6 +87,16 @@ class Info(ProgramTest):
     def test_unknown_target_lists_those_that_are_there(self):
         self.fails("spinel", "info", MODEL, "--target", "abacus", saying=["abacus", "cpu"])
 
+    def test_target_onnx_without_its_library(self):
+        self.fails("spinel", "info", MODEL, "--target", "onnx", "--onnxruntime", self.path("none"),
+                   saying=["onnxruntime_path", self.path("none"), "onnxruntime-node"])
+        environ = environment(SPINEL_ONNXRUNTIME=self.dir)
+        self.fails("spinel", "info", MODEL, "--target", "onnx", env=environ, saying=[self.dir, "libonnxruntime.so"])
+        # The flag goes before the variable, and a relative path is the user's.
+        self.fails("spinel", "info", MODEL, "--target", "onnx", "--onnxruntime", "no/such", env=environ,
+                   saying=os.path.join(os.getcwd(), "no/such"))
+        self.assertIn("onnx", json.loads(self.spinel("version", "--json").stdout)["targets"])
+
     def test_unsupported_operators_are_listed_together(self):
         nodes = [helper.make_node("Frobnicate", ["x"], ["a"], name="first", domain="odd"),
                  helper.make_node("Twist", ["a"], ["y"], name="second", domain="odd")]
