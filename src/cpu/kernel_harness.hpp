@@ -139,9 +139,9 @@ inline graph::OpPtr tuned_op(const KernelCase& c, const Isa& isa, const std::vec
   return nullptr;
 }
 
-/// |actual - expected| <= rtol * max(|expected|, 1e-3), with what float16 rounds away added if the result is
+/// |actual - expected| <= rtol * max(|expected|, floor), with what float16 rounds away added if the result is
 /// of that type; NaN equals NaN.
-inline void expect_near(const Tensor& actual, const Tensor& expected, double rtol) {
+inline void expect_near(const Tensor& actual, const Tensor& expected, double rtol, double floor = 1e-3) {
   REQUIRE(actual.dims() == expected.dims());
   const bool half = actual.dtype() == DType::float16;
   const Tensor a = convert(actual, DType::float64);
@@ -151,7 +151,7 @@ inline void expect_near(const Tensor& actual, const Tensor& expected, double rto
     const double y = b.data<double>()[i];
     if (x == y || (std::isnan(x) && std::isnan(y))) continue;
     const double slack = half ? std::max(std::abs(y) * 0x1p-10, 0x1p-24) : 0;
-    if (std::abs(x - y) <= rtol * std::max(std::abs(y), 1e-3) + slack) continue;
+    if (std::abs(x - y) <= rtol * std::max(std::abs(y), floor) + slack) continue;
     if (half && std::isinf(x) && std::abs(y) >= 65503) continue;
     INFO("element " << i << " of " << describe(actual));
     CHECK(x == y);
@@ -169,7 +169,9 @@ void for_each_isa(Fn fn) {
 }
 
 /// Every case of a file on every instruction set, float32 and float16, against the reference in float64.
-inline void check_cases(const std::string& file, double rtol, double low = -3, double high = 3) {
+/// Results that are sums of greater numbers need a floor of that size.
+inline void check_cases(const std::string& file, double rtol, double low = -3, double high = 3,
+                        double floor = 1e-3) {
   const std::vector<KernelCase> cases = read_cases(file);
   for_each_isa([&](const Isa& isa) {
     for (const KernelCase& c : cases)
@@ -182,7 +184,7 @@ inline void check_cases(const std::string& file, double rtol, double low = -3, d
         for (const Tensor& input : inputs)
           wide.push_back(input.defined() && input.dtype() == dtype ? convert(input, DType::float64) : input);
         const std::vector<Tensor> expected = ops::testing::run_op(c.op, c.version, c.attributes, wide);
-        expect_near(ops::testing::run(*op, inputs)[0], expected[0], rtol);
+        expect_near(ops::testing::run(*op, inputs)[0], expected[0], rtol, floor);
       }
   });
 }

@@ -1,6 +1,8 @@
 #include "cpu/kernel_list.hpp"
 
 #include "cpu/element_ops.hpp"
+#include "cpu/normalize_ops.hpp"
+#include "cpu/reduce_ops.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -38,6 +40,21 @@ const KernelEntry entries[] = {
     {"Sum", "elementwise", make_element_op},
     {"Swish", "elementwise", make_element_op},
     {"Tanh", "elementwise", make_element_op},
+    // Along axes: normalize_ops.cpp, reduce_ops.cpp.
+    {"Softmax", "softmax", make_softmax_kernel},
+    {"LogSoftmax", "softmax", make_softmax_kernel},
+    {"LayerNormalization", "layer_norm", make_layer_normalization_kernel},
+    {"InstanceNormalization", "group_norm", make_group_normalization_kernel},
+    {"GroupNormalization", "group_norm", make_group_normalization_kernel},
+    {"ReduceL1", "reduce", make_reduce_kernel},
+    {"ReduceL2", "reduce", make_reduce_kernel},
+    {"ReduceMax", "reduce", make_reduce_kernel},
+    {"ReduceMean", "reduce", make_reduce_kernel},
+    {"ReduceMin", "reduce", make_reduce_kernel},
+    {"ReduceSum", "reduce", make_reduce_kernel},
+    {"ReduceSumSquare", "reduce", make_reduce_kernel},
+    {"GlobalAveragePool", "reduce", make_global_pool_kernel},
+    {"GlobalMaxPool", "reduce", make_global_pool_kernel},
 };
 
 }  // namespace

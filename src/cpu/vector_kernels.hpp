@@ -63,8 +63,57 @@ struct ElementStep {
   int64_t rows = 0, columns = 0;
 };
 
+/// Lines of a tensor that are normalised to e^x / sum(e^x).
+struct SoftmaxBlock {
+  const void* from = nullptr;
+  void* to = nullptr;  ///< May be `from`.
+  bool half = false;
+  bool log = false;  ///< Of the result its logarithm.
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t row_stride = 0;    ///< Elements, in both.
+  float* scratch = nullptr;  ///< softmax_rows of float16: `columns` floats.
+};
+
+/// (x - mean) / sqrt(variance + epsilon) * scale + bias along contiguous rows.
+struct NormalizeRows {
+  const void* from = nullptr;
+  void* to = nullptr;
+  bool half = false;
+  const void* scale = nullptr;  ///< One a column.
+  const void* bias = nullptr;   ///< Likewise, or nullptr.
+  bool half_parameters = false;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  float epsilon = 0;
+  float* means = nullptr;     ///< One a row, or nullptr.
+  float* inverses = nullptr;  ///< 1 / sqrt(variance + epsilon), likewise.
+};
+
+enum class Reduction : int32_t { sum, mean, max, min, l1, l2, sum_square };
+
+/// Rows, or columns, that become one element each. `to` has the type of `from`.
+struct ReduceBlock {
+  Reduction kind = Reduction::sum;
+  const void* from = nullptr;
+  void* to = nullptr;
+  bool half = false;
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int64_t row_stride = 0;  ///< Elements.
+};
+
 struct VectorKernels {
   void (*elementwise)(const ElementStep& step);
+
+  void (*softmax_rows)(const SoftmaxBlock& block);     ///< Each row is a line.
+  void (*softmax_columns)(const SoftmaxBlock& block);  ///< Each column is.
+  /// Of `count` contiguous elements: the mean and 1 / sqrt(variance + epsilon).
+  void (*row_moments)(const void* x, bool half, int64_t count, float epsilon, float* mean, float* inverse);
+  void (*normalize_rows)(const NormalizeRows& rows);
+
+  void (*reduce_rows)(const ReduceBlock& block);
+  void (*reduce_columns)(const ReduceBlock& block);
 };
 
 }  // namespace spinel::cpu

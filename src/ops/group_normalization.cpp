@@ -1,91 +1,73 @@
 // InstanceNormalization and GroupNormalization: each group of channels of a sample is normalised by its own
 // mean and variance.
+#include "ops/group_normalization.hpp"
+
 #include "base/text.hpp"
 #include "ops/compute_type.hpp"
 #include "ops/moments.hpp"
-#include "ops/window.hpp"
 
 namespace spinel::ops {
 namespace {
 
-struct GroupNormalizationAttrs {
-  float epsilon = 1e-5f;
-  int64_t groups = 0;  ///< 0: as many as channels (InstanceNormalization).
-  bool parameters_per_channel =
-      true;  ///< False: one scale and bias a group (GroupNormalization of opset 18).
-};
-
-class GroupNormalizationOp final : public Op {
- public:
-  GroupNormalizationOp(std::string name, GroupNormalizationAttrs attrs)
-      : name_(std::move(name)), attrs_(attrs) {}
-  std::string_view name() const override { return name_; }
-  void batch(BatchContext& context) const override { batch_axis_0(context); }
-
-  void infer(InferContext& context) const override {
-    require_only_tensors(context, 3);
-    require_float(context, 0, "X");
-    require_rank(context, 0, "X", 2, 64);
-    require_rank(context, 1, "scale", 1, 1);
-    require_rank(context, 2, "bias", 1, 1);
-    if (const Shape* x = context.shape(0))
-      if (attrs_.groups > 0 && (*x)[1].is_constant() && (*x)[1].constant() % attrs_.groups != 0)
-        fail(ErrorCode::bad_model, "X {} has {} channels, not a multiple of num_groups {}", shape_text(*x),
-             (*x)[1].text(), attrs_.groups);
-    infer_same(context);
-  }
-
-  void run(RunContext& context) const override {
-    const Tensor& x = context.input(0);
-    require_float(x, "X");
-    if (x.rank() < 2) fail(ErrorCode::invalid_argument, "X {} must be [N, C, ...]", describe(x));
-    const int64_t channels = x.dim(1);
-    const int64_t groups = attrs_.groups == 0 ? channels : attrs_.groups;
-    if (groups > 0 && channels % groups != 0)
-      fail(ErrorCode::invalid_argument, "X {} has {} channels, not a multiple of num_groups {}", describe(x),
-           channels, groups);
-    const int64_t parameters = attrs_.parameters_per_channel ? channels : groups;
-    for (size_t i = 1; i < 3; ++i)
-      if (context.input(i).element_count() != parameters)
-        fail(ErrorCode::invalid_argument, "{} is {}, but X {} needs {} elements", i == 1 ? "scale" : "bias",
-             describe(context.input(i)), describe(x), parameters);
-    compute_in(x.dtype(), [&](auto type) { normalize<decltype(type)>(context, groups); });
-  }
-
- private:
-  template <class T>
-  void normalize(RunContext& context, int64_t groups) const {
-    const Tensor& x = context.input(0);
-    const ComputeInput<T> from(x);
-    const ComputeInput<T> scale(context.input(1));
-    const ComputeInput<T> bias(context.input(2));
-    ComputeOutput<T> y(context, 0, x.dtype(), x.dims());
-    if (y.count() == 0) return;
-    const int64_t plane = y.count() / x.dim(0) / x.dim(1);
-    const int64_t group_channels = x.dim(1) / groups;
-    context.parallel_for(x.dim(0) * groups, [&](int64_t task) {
-      const int64_t begin = task * group_channels * plane;
-      const Moments m = moments(from.data() + begin, group_channels * plane);
-      const double inverse = m.inverse_deviation(static_cast<double>(attrs_.epsilon));
-      for (int64_t c = 0; c < group_channels; ++c) {
-        const int64_t group = task % groups;
-        const int64_t parameter = attrs_.parameters_per_channel ? group * group_channels + c : group;
-        const T* in = from.data() + begin + c * plane;
-        T* out = y.data() + begin + c * plane;
-        for (int64_t i = 0; i < plane; ++i) {
-          const T normalized = static_cast<T>((static_cast<double>(in[i]) - m.mean) * inverse);
-          out[i] = normalized * scale[parameter] + bias[parameter];
-        }
+template <class T>
+void normalize(RunContext& context, const GroupNormalizationAttrs& attrs, int64_t groups) {
+  const Tensor& x = context.input(0);
+  const ComputeInput<T> from(x);
+  const ComputeInput<T> scale(context.input(1));
+  const ComputeInput<T> bias(context.input(2));
+  ComputeOutput<T> y(context, 0, x.dtype(), x.dims());
+  if (y.count() == 0) return;
+  const int64_t plane = y.count() / x.dim(0) / x.dim(1);
+  const int64_t group_channels = x.dim(1) / groups;
+  context.parallel_for(x.dim(0) * groups, [&](int64_t task) {
+    const int64_t begin = task * group_channels * plane;
+    const Moments m = moments(from.data() + begin, group_channels * plane);
+    const double inverse = m.inverse_deviation(static_cast<double>(attrs.epsilon));
+    for (int64_t c = 0; c < group_channels; ++c) {
+      const int64_t group = task % groups;
+      const int64_t parameter = attrs.parameters_per_channel ? group * group_channels + c : group;
+      const T* in = from.data() + begin + c * plane;
+      T* out = y.data() + begin + c * plane;
+      for (int64_t i = 0; i < plane; ++i) {
+        const T normalized = static_cast<T>((static_cast<double>(in[i]) - m.mean) * inverse);
+        out[i] = normalized * scale[parameter] + bias[parameter];
       }
-    });
-    y.store();
-  }
-
-  std::string name_;
-  GroupNormalizationAttrs attrs_;
-};
+    }
+  });
+  y.store();
+}
 
 }  // namespace
+
+void GroupNormalizationOp::infer(InferContext& context) const {
+  require_only_tensors(context, 3);
+  require_float(context, 0, "X");
+  require_rank(context, 0, "X", 2, 64);
+  require_rank(context, 1, "scale", 1, 1);
+  require_rank(context, 2, "bias", 1, 1);
+  if (const Shape* x = context.shape(0))
+    if (attrs_.groups > 0 && (*x)[1].is_constant() && (*x)[1].constant() % attrs_.groups != 0)
+      fail(ErrorCode::bad_model, "X {} has {} channels, not a multiple of num_groups {}", shape_text(*x),
+           (*x)[1].text(), attrs_.groups);
+  infer_same(context);
+}
+
+void GroupNormalizationOp::run(RunContext& context) const {
+  const Tensor& x = context.input(0);
+  require_float(x, "X");
+  if (x.rank() < 2) fail(ErrorCode::invalid_argument, "X {} must be [N, C, ...]", describe(x));
+  const int64_t channels = x.dim(1);
+  const int64_t groups = attrs_.groups == 0 ? channels : attrs_.groups;
+  if (groups > 0 && channels % groups != 0)
+    fail(ErrorCode::invalid_argument, "X {} has {} channels, not a multiple of num_groups {}", describe(x),
+         channels, groups);
+  const int64_t parameters = attrs_.parameters_per_channel ? channels : groups;
+  for (size_t i = 1; i < 3; ++i)
+    if (context.input(i).element_count() != parameters)
+      fail(ErrorCode::invalid_argument, "{} is {}, but X {} needs {} elements", i == 1 ? "scale" : "bias",
+           describe(context.input(i)), describe(x), parameters);
+  compute_in(x.dtype(), [&](auto type) { normalize<decltype(type)>(context, attrs_, groups); });
+}
 
 OpPtr make_group_normalization(const OpArgs& args) {
   GroupNormalizationAttrs attrs;
