@@ -51,6 +51,21 @@ struct GemmBlock {
   const Epilogue* epilogue = nullptr;  ///< With the last block.
 };
 
+/// Rows of a convolution's output computed from planes with their padding around them: element k of an output
+/// pixel's patch lies offsets[k] bytes from its first.
+struct PlanarRows {
+  const float* x = nullptr;          ///< First element of the first output's patch.
+  const int32_t* offsets = nullptr;  ///< depth
+  int64_t pixel_step = 0;            ///< Floats between the patches of neighbouring outputs,
+  int64_t row_step = 0;              ///< and of outputs one below the other.
+  const float* b = nullptr;          ///< Packed by pack_columns.
+  float* c = nullptr;                ///< [rows, out_width, columns]
+  int64_t rows = 0, out_width = 0;
+  int64_t depth = 0;  ///< At most depth_block.
+  int64_t columns = 0;
+  const Epilogue* epilogue = nullptr;
+};
+
 /// A convolution's input seen as the matrix of its patches: a row an output pixel, a column a (kh, kw,
 /// channel).
 struct Patches {
@@ -123,6 +138,7 @@ struct Kernels {
   void (*pack_columns)(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
                        int64_t columns, float* to);
   void (*gemm_block)(const GemmBlock& block);
+  void (*planar_rows)(const PlanarRows& rows);
   /// Copies rows [row, row + rows), columns [k, k + depth) of the patches to `to` with `to_stride` floats
   /// between rows.
   void (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,

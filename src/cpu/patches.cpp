@@ -14,6 +14,8 @@ int64_t same_padding(const ops::WindowAttrs& window, size_t axis, int64_t output
   return std::max<int64_t>((output - 1) * window.strides[axis] + extent - input, 0);
 }
 
+}  // namespace
+
 int64_t pad_begin(const ops::WindowAttrs& window, size_t axis, int64_t output, int64_t input,
                   int64_t kernel) {
   if (window.auto_pad == AutoPad::notset) return window.pads[axis];
@@ -21,8 +23,6 @@ int64_t pad_begin(const ops::WindowAttrs& window, size_t axis, int64_t output, i
   const int64_t total = same_padding(window, axis, output, input, kernel);
   return window.auto_pad == AutoPad::same_upper ? total / 2 : (total + 1) / 2;
 }
-
-}  // namespace
 
 int64_t pad_end(const ops::WindowAttrs& window, size_t axis, int64_t pad_begin, int64_t output, int64_t input,
                 int64_t kernel) {

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
 #include "ops/batch_normalization.hpp"
 #include "ops/binary.hpp"
@@ -111,6 +112,8 @@ class Layout {
       const graph::Dim& dim = (*x.type.shape)[axis];
       return dim.is_constant() ? dim.constant() : int64_t{0};
     };
+    if (!has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
+      return lower_planar_conv(node, std::move(layer));
     layer.algorithm = cpu::choose_conv_algorithm(layer, size(2), size(3));
 
     Node lowered = like(node);
@@ -121,6 +124,20 @@ class Layout {
     if (has_bias)
       lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(*constant(node, 2))));
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
+    emit(std::move(lowered), node.outputs[0]);
+    return true;
+  }
+
+  bool lower_planar_conv(const Node& node, cpu::ConvLayer layer) {
+    Node lowered = like(node);
+    lowered.attributes = cpu::conv_text(layer);
+    provide_plain(node.inputs[0]);
+    lowered.inputs = {node.inputs[0],
+                      add_constant(graph_.value(node.inputs[1]).name + ".packed",
+                                   cpu::pack_planar_weights(*isa_.kernels, *constant(node, 1)))};
+    if (node.inputs.size() > 2 && node.inputs[2] != no_value)
+      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(*constant(node, 2))));
+    lowered.op = std::make_shared<cpu::PlanarConv>(isa_, std::move(layer));
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }

@@ -6,6 +6,7 @@
 
 #include "cpu/conv.hpp"
 #include "cpu/linear.hpp"
+#include "cpu/planar_conv.hpp"
 #include "graph/patch.hpp"
 #include "ops/clip.hpp"
 #include "ops/shape_rules.hpp"
@@ -66,20 +67,35 @@ bool same_type(const Value& a, const Value& b) {
                             [](const graph::Dim& x, const graph::Dim& y) { return equal(x, y); });
 }
 
-/// A layer node seen alike, whichever of the two it is.
+/// A layer node seen alike, whichever kind it is.
 struct Layer {
   const cpu::NhwcConv* conv;
+  const cpu::PlanarConv* planar;
   const cpu::Linear* linear;
 
   explicit Layer(const Node& node)
       : conv(dynamic_cast<const cpu::NhwcConv*>(node.op.get())),
+        planar(dynamic_cast<const cpu::PlanarConv*>(node.op.get())),
         linear(dynamic_cast<const cpu::Linear*>(node.op.get())) {}
-  bool is_layer() const { return conv != nullptr || linear != nullptr; }
+  bool is_layer() const { return conv != nullptr || planar != nullptr || linear != nullptr; }
+  bool takes_residual() const { return planar == nullptr; }
   bool activates() const {
-    return (conv != nullptr ? conv->layer().activation : linear->layer().activation) != Activation::none;
+    if (linear != nullptr) return linear->layer().activation != Activation::none;
+    return conv_layer().activation != Activation::none;
   }
-  int64_t columns() const { return conv != nullptr ? conv->layer().out_channels : linear->layer().columns; }
+  int64_t columns() const { return linear != nullptr ? linear->layer().columns : conv_layer().out_channels; }
+  const cpu::ConvLayer& conv_layer() const { return conv != nullptr ? conv->layer() : planar->layer(); }
 };
+
+std::string layer_text(const cpu::ConvLayer& layer) { return cpu::conv_text(layer); }
+std::string layer_text(const cpu::LinearLayer& layer) { return cpu::linear_text(layer); }
+
+template <class LayerOp>
+void set_activation(Node& node, const LayerOp& old, const Fused& fused) {
+  const auto op = old.with_activation(fused.activation, fused.low, fused.high);
+  node.attributes = layer_text(op->layer());
+  node.op = op;
+}
 
 class Fuser {
  public:
@@ -115,15 +131,12 @@ class Fuser {
     if (!fused) return false;
     Node& node = graph_.node(n);
     const Layer layer(node);
-    if (layer.conv != nullptr) {
-      const auto op = layer.conv->with_activation(fused->activation, fused->low, fused->high);
-      node.attributes = cpu::conv_text(op->layer());
-      node.op = op;
-    } else {
-      const auto op = layer.linear->with_activation(fused->activation, fused->low, fused->high);
-      node.attributes = cpu::linear_text(op->layer());
-      node.op = op;
-    }
+    if (layer.conv != nullptr)
+      set_activation(node, *layer.conv, *fused);
+    else if (layer.planar != nullptr)
+      set_activation(node, *layer.planar, *fused);
+    else
+      set_activation(node, *layer.linear, *fused);
     absorb(n, reader);
     return true;
   }
@@ -147,7 +160,7 @@ class Fuser {
       absorb(n, reader);
       return true;
     }
-    if (node.inputs[3] != no_value || !same_type(summand, graph_.value(y)) ||
+    if (!Layer(node).takes_residual() || node.inputs[3] != no_value || !same_type(summand, graph_.value(y)) ||
         !same_type(summand, graph_.value(sum.outputs[0])))
       return false;
     node.inputs[3] = other;

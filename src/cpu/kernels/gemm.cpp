@@ -18,9 +18,10 @@ struct Tile {
   const float* start;
   int64_t start_stride;
   const Epilogue* epilogue;
-  int64_t column;      ///< Of the block, for the epilogue.
-  const char* ahead;   ///< What will be read of B next, fetched into the second-level cache meanwhile:
-  int64_t ahead_step;  ///< as many bytes a step of the depth.
+  int64_t column;          ///< Of the block, for the epilogue.
+  const int32_t* offsets;  ///< Of a gathering tile: where in A each element of a row lies, in bytes.
+  const char* ahead;       ///< What will be read of B next, fetched into the second-level cache meanwhile:
+  int64_t ahead_step;      ///< as many bytes a step of the depth.
 };
 
 inline Vec load_columns(const float* p, int v, int64_t columns) {
@@ -29,7 +30,7 @@ inline Vec load_columns(const float* p, int v, int64_t columns) {
   return left >= vector_floats ? load(p) : load_partial(p, left);
 }
 
-template <int Rows, int Vectors>
+template <int Rows, int Vectors, bool Gathers>
 void multiply_tile(const Tile& t) {
   Vec acc[Rows][Vectors];
   const bool whole = t.columns == Vectors * vector_floats;
@@ -67,6 +68,11 @@ void multiply_tile(const Tile& t) {
     __builtin_prefetch(ahead, 0, 2);
     __builtin_prefetch(ahead + 64, 0, 2);
     ahead += t.ahead_step;
+    if constexpr (Gathers) {
+      a0 = reinterpret_cast<const char*>(t.a) + t.offsets[k];
+      a5 = a0 + 5 * stride;
+      a10 = a5 + 5 * stride;
+    }
 #define SPINEL_ROW(m, address)                                                                      \
   if constexpr (Rows > (m)) {                                                                       \
     const Vec x = broadcast(*reinterpret_cast<const float*>(address));                              \
@@ -87,9 +93,11 @@ void multiply_tile(const Tile& t) {
     SPINEL_ROW(12, a10 + 2 * stride)
     SPINEL_ROW(13, a10 + stride3)
 #undef SPINEL_ROW
-    a0 += sizeof(float);
-    a5 += sizeof(float);
-    a10 += sizeof(float);
+    if constexpr (!Gathers) {
+      a0 += sizeof(float);
+      a5 += sizeof(float);
+      a10 += sizeof(float);
+    }
   }
 
   if (const Epilogue* e = t.epilogue) {
@@ -134,25 +142,25 @@ void multiply_tile(const Tile& t) {
 
 using TileFunction = void (*)(const Tile&);
 
-template <int Vectors>
+template <int Vectors, bool Gathers>
 TileFunction tile_function(int64_t rows) {
   static constexpr TileFunction table[] = {
     nullptr,
-    multiply_tile<1, Vectors>,
-    multiply_tile<2, Vectors>,
-    multiply_tile<3, Vectors>,
-    multiply_tile<4, Vectors>,
-    multiply_tile<5, Vectors>,
-    multiply_tile<6, Vectors>,
+    multiply_tile<1, Vectors, Gathers>,
+    multiply_tile<2, Vectors, Gathers>,
+    multiply_tile<3, Vectors, Gathers>,
+    multiply_tile<4, Vectors, Gathers>,
+    multiply_tile<5, Vectors, Gathers>,
+    multiply_tile<6, Vectors, Gathers>,
 #if defined(__AVX512F__)
-    multiply_tile<7, Vectors>,
-    multiply_tile<8, Vectors>,
-    multiply_tile<9, Vectors>,
-    multiply_tile<10, Vectors>,
-    multiply_tile<11, Vectors>,
-    multiply_tile<12, Vectors>,
-    multiply_tile<13, Vectors>,
-    multiply_tile<14, Vectors>,
+    multiply_tile<7, Vectors, Gathers>,
+    multiply_tile<8, Vectors, Gathers>,
+    multiply_tile<9, Vectors, Gathers>,
+    multiply_tile<10, Vectors, Gathers>,
+    multiply_tile<11, Vectors, Gathers>,
+    multiply_tile<12, Vectors, Gathers>,
+    multiply_tile<13, Vectors, Gathers>,
+    multiply_tile<14, Vectors, Gathers>,
 #endif
   };
   return table[rows];
@@ -215,11 +223,44 @@ void gemm_block(const GemmBlock& block) {
                    .start_stride = block.start_stride,
                    .epilogue = block.epilogue,
                    .column = n,
+                   .offsets = nullptr,
                    .ahead = ahead + tile * (block.depth * panel_columns * element / tiles),
                    .ahead_step = panel_columns * element / tiles};
-      (narrow ? tile_function<1>(rows) : tile_function<tile_vectors>(rows))(t);
+      (narrow ? tile_function<1, false>(rows) : tile_function<tile_vectors, false>(rows))(t);
       if (activates) activate_rows(*block.epilogue, t.c, t.c_stride, rows, columns);
       row += rows;
+    }
+  }
+}
+
+void planar_rows(const PlanarRows& p) {
+  const bool activates = p.epilogue->activation > Activation::clamp;
+  const int64_t tiles = (p.out_width + tile_rows - 1) / tile_rows;
+  for (int64_t n = 0; n < p.columns; n += panel_columns) {
+    const int64_t columns = p.columns - n < panel_columns ? p.columns - n : panel_columns;
+    const bool narrow = columns <= vector_floats;
+    for (int64_t row = 0; row < p.rows; ++row) {
+      int64_t w = 0;
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        const int64_t count = (p.out_width - w + tiles - tile - 1) / (tiles - tile);
+        const Tile t{.a = p.x + row * p.row_step + w * p.pixel_step,
+                     .a_stride = p.pixel_step,
+                     .b = p.b + n * p.depth,
+                     .c = p.c + (row * p.out_width + w) * p.columns + n,
+                     .c_stride = p.columns,
+                     .depth = p.depth,
+                     .columns = columns,
+                     .start = nullptr,
+                     .start_stride = 0,
+                     .epilogue = p.epilogue,
+                     .column = n,
+                     .offsets = p.offsets,
+                     .ahead = reinterpret_cast<const char*>(p.b),
+                     .ahead_step = 0};
+        (narrow ? tile_function<1, true>(count) : tile_function<tile_vectors, true>(count))(t);
+        if (activates) activate_rows(*p.epilogue, t.c, t.c_stride, count, columns);
+        w += count;
+      }
     }
   }
 }

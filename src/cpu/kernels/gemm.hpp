@@ -14,5 +14,6 @@ int64_t packed_size(int64_t depth, int64_t columns);
 void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
                   int64_t columns, float* to);
 void gemm_block(const GemmBlock& block);
+void planar_rows(const PlanarRows& rows);
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -19,6 +19,7 @@ const Kernels kernels = {
     .packed_size = packed_size,
     .pack_columns = pack_columns,
     .gemm_block = gemm_block,
+    .planar_rows = planar_rows,
     .pack_patches = pack_patches,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
