@@ -8,13 +8,16 @@ namespace {
 
 // Start reading here: a model goes through these from top to bottom.
 constexpr Pass pipeline[] = {
-    {"convert_floats", convert_floats},  // dtype option: float32 <-> float16, first so that folding sees it
-    {"fold_constants", fold_constants},  // whatever is computed from constants and static shapes alone
-    {"remove_identities", remove_identities},          // nodes that pass their input on
-    {"remove_duplicates", remove_duplicates},          // equal nodes with equal inputs
-    {"remove_dead_nodes", remove_dead_nodes},          // what no output needs any more
+    {"fold_constants", fold_constants},        // whatever is computed from constants and static shapes alone
+    {"remove_identities", remove_identities},  // nodes that pass their input on
+    {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
+    {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
     {"recognize_layer_norm", recognize_layer_norm},    // written as means, differences and quotients
     {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
+    {"recognize_attention", recognize_attention},      // softmax between two products
+    {"merge_transposes", merge_transposes},            // chains of Transpose and Reshape
+    {"convert_floats", convert_floats},                // dtype option: float32 <-> float16
+    {"fold_converted", fold_constants},                // what conversion has put between constants
     {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
     {"lower_linear", lower_linear},    // products with constant weights

@@ -38,6 +38,8 @@ size_t remove_identities(graph::Graph& graph, const Settings& settings);
 size_t remove_duplicates(graph::Graph& graph, const Settings& settings);
 size_t recognize_layer_norm(graph::Graph& graph, const Settings& settings);
 size_t recognize_activations(graph::Graph& graph, const Settings& settings);
+size_t recognize_attention(graph::Graph& graph, const Settings& settings);
+size_t merge_transposes(graph::Graph& graph, const Settings& settings);
 size_t fuse_conv_bn(graph::Graph& graph, const Settings& settings);
 size_t choose_layout(graph::Graph& graph, const Settings& settings);
 size_t lower_linear(graph::Graph& graph, const Settings& settings);
