@@ -119,6 +119,15 @@ void NhwcConv::infer(graph::InferContext& context) const {
   context.set_tensor(0, dtype, Shape{(*x)[0], out[0], out[1], Dim(layer_.out_channels)});
 }
 
+void NhwcConv::batch(graph::BatchContext& context) const {
+  for (size_t i : {size_t{0}, size_t{3}}) {
+    if (!context.has_input(i)) continue;
+    if (!context.input(i).is_batched() || context.input(i).axis != 0)
+      return context.block("the batch is not axis 0 of the input and of the summand");
+  }
+  context.set_all_outputs(graph::BatchState::batched(0));
+}
+
 graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
   switch (layer_.algorithm) {
     case ConvAlgorithm::winograd:

@@ -48,7 +48,7 @@ class NhwcConv final : public graph::Op {
   std::string_view name() const override { return "NhwcConv"; }
   std::string_view kernel() const override;
   void infer(graph::InferContext& context) const override;
-  void batch(graph::BatchContext& context) const override { ops::batch_axis_0(context); }
+  void batch(graph::BatchContext& context) const override;
   graph::Scratch scratch(const graph::ScratchContext& context) const override;
   bool may_overwrite(size_t input) const override { return input == 3; }
   void run(graph::RunContext& context) const override;
