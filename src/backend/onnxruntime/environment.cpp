@@ -54,12 +54,16 @@ void receive_log(void*, int, const char*, const char* log_id, const char*, const
   // A run's log id may follow the session's after a colon.
   const std::string_view id = std::string_view(log_id).substr(0, std::string_view(log_id).find(':'));
   try {
-    LogRoutes& routes = log_routes();
-    const std::shared_lock lock(routes.mutex);
-    const auto found = routes.by_id.find(id);
-    if (found == routes.by_id.end()) return;
+    LogCallback log;
+    {
+      LogRoutes& routes = log_routes();
+      const std::shared_lock lock(routes.mutex);
+      const auto found = routes.by_id.find(id);
+      if (found == routes.by_id.end()) return;
+      log = found->second;
+    }
     // What goes wrong is thrown, too, so that nothing here is more than information.
-    found->second(LogLevel::info, fmt::format("ONNX Runtime: {}", message));
+    log(LogLevel::info, fmt::format("ONNX Runtime: {}", message));
   } catch (const std::bad_alloc&) {
   }
 }

@@ -155,6 +155,8 @@ void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<
   if (cancelled()) fail(ErrorCode::cancelled, "the run was cancelled");
 
   std::vector<Handle<Value>> held;
+  // What ONNX Runtime hands out below must not be lost for want of memory.
+  held.reserve(inputs.size() + outputs.size());
   std::vector<const Value*> input_values;
   for (const graph::RuntimeValue& input : inputs) {
     held.push_back(wrap(api, shared_->memory.get(), input.tensor()));
