@@ -92,24 +92,24 @@ class Layout {
   }
 
   bool lower_conv(const Node& node, const ops::ConvOp& conv) {
-    const Value& x = graph_.value(node.inputs[0]);
-    const Tensor* weights = constant(node, 1);
+    const ValueType x = type_of(node.inputs[0]);
+    const Tensor weights = constant(node, 1);
     const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value;
-    if (!is_image(x.type) || !computes_in(x.type.dtype) || weights == nullptr || weights->rank() != 4 ||
-        (has_bias && constant(node, 2) == nullptr) || !is_image(type_of(node.outputs[0])))
+    if (!is_image(x) || !computes_in(x.dtype) || !weights.defined() || weights.rank() != 4 ||
+        (has_bias && !constant(node, 2).defined()) || !is_image(type_of(node.outputs[0])))
       return false;
     cpu::ConvLayer layer;
-    layer.dtype = x.type.dtype;
+    layer.dtype = x.dtype;
     layer.window = conv.attrs().window.at_rank(2);
-    layer.window.kernel_shape = {weights->dim(2), weights->dim(3)};
-    layer.kernel_h = weights->dim(2);
-    layer.kernel_w = weights->dim(3);
+    layer.window.kernel_shape = {weights.dim(2), weights.dim(3)};
+    layer.kernel_h = weights.dim(2);
+    layer.kernel_w = weights.dim(3);
     layer.group = conv.attrs().group;
-    layer.in_channels = weights->dim(1) * layer.group;
-    layer.out_channels = weights->dim(0);
-    if (weights->element_count() == 0 || layer.out_channels % layer.group != 0) return false;
+    layer.in_channels = weights.dim(1) * layer.group;
+    layer.out_channels = weights.dim(0);
+    if (weights.element_count() == 0 || layer.out_channels % layer.group != 0) return false;
     const auto size = [&](size_t axis) {
-      const graph::Dim& dim = (*x.type.shape)[axis];
+      const graph::Dim& dim = (*x.shape)[axis];
       return dim.is_constant() ? dim.constant() : int64_t{0};
     };
     if (!has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
@@ -120,9 +120,9 @@ class Layout {
     lowered.attributes = cpu::conv_text(layer);
     lowered.inputs = {provide_nhwc(node.inputs[0]),
                       add_constant(graph_.value(node.inputs[1]).name + ".packed",
-                                   cpu::pack_conv_weights(*isa_.kernels, layer, *weights))};
+                                   cpu::pack_conv_weights(*isa_.kernels, layer, weights))};
     if (has_bias)
-      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(*constant(node, 2))));
+      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(constant(node, 2))));
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
     emit(std::move(lowered), node.outputs[0]);
     return true;
@@ -134,16 +134,16 @@ class Layout {
     provide_plain(node.inputs[0]);
     lowered.inputs = {node.inputs[0],
                       add_constant(graph_.value(node.inputs[1]).name + ".packed",
-                                   cpu::pack_planar_weights(*isa_.kernels, *constant(node, 1)))};
+                                   cpu::pack_planar_weights(*isa_.kernels, constant(node, 1)))};
     if (node.inputs.size() > 2 && node.inputs[2] != no_value)
-      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(*constant(node, 2))));
+      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(constant(node, 2))));
     lowered.op = std::make_shared<cpu::PlanarConv>(isa_, std::move(layer));
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }
 
   bool lower_pool(const Node& node, cpu::PoolLayer::Kind kind, const ops::WindowAttrs& window) {
-    const ValueType& x = type_of(node.inputs[0]);
+    const ValueType x = type_of(node.inputs[0]);
     if (!is_image(x) || !computes_in(x.dtype) || window.kernel_shape.size() != 2 ||
         !is_image(type_of(node.outputs[0])))
       return false;
@@ -156,7 +156,7 @@ class Layout {
   }
 
   bool lower_global_average_pool(const Node& node) {
-    const ValueType& x = type_of(node.inputs[0]);
+    const ValueType x = type_of(node.inputs[0]);
     if (!is_image(x) || !computes_in(x.dtype) || !has_nhwc(node.inputs[0])) return false;
     Node lowered = like(node);
     lowered.inputs = {provide_nhwc(node.inputs[0])};
@@ -186,7 +186,7 @@ class Layout {
   }
 
   bool lower_elementwise(const Node& node, size_t operands) {
-    const ValueType& y = type_of(node.outputs[0]);
+    const ValueType y = type_of(node.outputs[0]);
     if (!is_image(y)) return false;
     for (size_t i = 0; i < operands; ++i)
       if (!takes_nhwc(node.inputs[i])) return false;
@@ -200,13 +200,13 @@ class Layout {
 
   /// y = x * s + (B - mean * s), s = scale / sqrt(var + epsilon).
   bool lower_batch_normalization(const Node& node, const ops::BatchNormalizationAttrs& attrs) {
-    const ValueType& x = type_of(node.inputs[0]);
+    const ValueType x = type_of(node.inputs[0]);
     const DType dtype = x.dtype;
     if (!attrs.per_channel || !is_image(x) || !computes_in(x.dtype)) return false;
     for (size_t i = 1; i < 5; ++i)
-      if (constant(node, i) == nullptr) return false;
+      if (!constant(node, i).defined()) return false;
     Tensor wide[5];
-    for (size_t i = 1; i < 5; ++i) wide[i] = ops::to_float32(*constant(node, i));
+    for (size_t i = 1; i < 5; ++i) wide[i] = ops::to_float32(constant(node, i));
     const auto parameter = [&](size_t i) { return wide[i].data<float>(); };
     const size_t channels = parameter(1).size();
     Tensor scale(DType::float32, {static_cast<int64_t>(channels)});
@@ -255,10 +255,8 @@ class Layout {
     return type.is_tensor() && type.shape && type.shape->size() == 4;
   }
   bool has_nhwc(ValueId id) const { return id != no_value && nhwc_[index(id)] != no_value; }
-  const Tensor* constant(const Node& node, size_t i) const {
-    const Value& value = graph_.value(node.inputs[i]);
-    return value.is_constant() ? &value.constant : nullptr;
-  }
+  /// A handle, for the graph's values move when one is added; undefined if the input is not constant.
+  Tensor constant(const Node& node, size_t i) const { return graph_.value(node.inputs[i]).constant; }
   /// Whether an operand with broadcasting has, or can be given, a channels-last form.
   bool takes_nhwc(ValueId id) const {
     const Value& value = graph_.value(id);
