@@ -20,7 +20,8 @@ constexpr Pass pipeline[] = {
     {"fold_converted", fold_constants},                // what conversion has put between constants
     {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
-    {"lower_linear", lower_linear},    // products with constant weights
+    {"merge_layout_transposes", merge_transposes},
+    {"lower_linear", lower_linear},                // products with constant weights
     {"remove_new_identities", remove_identities},  // transposes that the layout has made superfluous
     {"fuse_epilogue", fuse_epilogue},              // bias, sum and activation into the product before them
     {"fuse_elementwise", fuse_elementwise},        // elementwise nodes that only each other read
