@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <functional>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -51,6 +52,36 @@ TEST_CASE("thread pool: loops from several threads at once", "[runtime]") {
   CHECK(sum == 4 * 50 * 190);
 }
 
+TEST_CASE("thread pool: threads without tasks of their own help inside a loop that goes on", "[runtime]") {
+  // Task 1 of the outer loop goes on until its inner loop has had two threads at once, so that whoever ran
+  // task 0 must have come to help, the waiting caller included.
+  ThreadPool pool(1);
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    std::atomic<int> together{0};
+    pool.parallel_for(2, [&](int64_t i) {
+      if (i == 0) return;
+      pool.parallel_for(2, [&](int64_t) {
+        ++together;
+        while (together < 2) std::this_thread::yield();
+      });
+    });
+    CHECK(together == 2);
+  }
+}
+
+TEST_CASE("thread pool: more loops at once than it has places for still run", "[runtime]") {
+  ThreadPool pool(2);
+  std::atomic<int> leaves{0};
+  std::function<void(int)> nest = [&](int depth) {
+    if (depth == 0)
+      ++leaves;
+    else
+      pool.parallel_for(2, [&](int64_t i) { nest(i == 0 ? depth - 1 : 0); });
+  };
+  nest(100);
+  CHECK(leaves == 101);
+}
+
 TEST_CASE("async queue: jobs run in order and are finished before it goes", "[runtime]") {
   std::vector<int> order;
   {
@@ -95,6 +126,21 @@ TEST_CASE("split: parts are contiguous, complete and even", "[runtime]") {
       CHECK(next == batch);
       CHECK(largest - smallest <= 1);
     }
+  for (int64_t batch = 1; batch < 200; ++batch)
+    for (int64_t spas = 1; spas < 6; ++spas) {
+      const auto parts = split_for_stealing(batch, spas);
+      int64_t next = 0;
+      for (const Part& part : parts) {
+        CHECK(part.begin == next);
+        next += part.count;
+      }
+      CHECK(next == batch);
+      CHECK(parts.front().count - parts.back().count <= 1);
+      CHECK(static_cast<int64_t>(parts.size()) ==
+            (batch < spas ? batch : spas * (static_cast<int64_t>(parts.size()) / spas)));
+      if (static_cast<int64_t>(parts.size()) > spas) CHECK(parts.back().count >= 4);
+    }
+  CHECK(split_for_stealing(64, 2).size() == 8);
   const auto fixed = split_fixed(10, 4);
   REQUIRE(fixed.size() == 3);
   CHECK(fixed[2].count == 2);
