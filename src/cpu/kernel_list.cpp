@@ -1,8 +1,10 @@
 #include "cpu/kernel_list.hpp"
 
 #include "cpu/element_ops.hpp"
+#include "cpu/matmul.hpp"
 #include "cpu/normalize_ops.hpp"
 #include "cpu/reduce_ops.hpp"
+#include "cpu/transpose_op.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -55,6 +57,10 @@ const KernelEntry entries[] = {
     {"ReduceSumSquare", "reduce", make_reduce_kernel},
     {"GlobalAveragePool", "reduce", make_global_pool_kernel},
     {"GlobalMaxPool", "reduce", make_global_pool_kernel},
+    // What only moves elements.
+    {"Transpose", "transpose", make_transpose_kernel},
+    // Both operands computed at run time: matmul.cpp.
+    {"MatMul", "packed", make_matmul},
 };
 
 }  // namespace

@@ -103,6 +103,17 @@ struct ReduceBlock {
   int64_t row_stride = 0;  ///< Elements.
 };
 
+/// to(column, row) = from(row, column).
+struct TransposeBlock {
+  const void* from = nullptr;
+  void* to = nullptr;
+  int64_t from_stride = 0;  ///< Elements between the rows of `from`.
+  int64_t to_stride = 0;    ///< Elements between the columns, which are the rows of `to`.
+  int64_t rows = 0;
+  int64_t columns = 0;
+  int element_bytes = 4;  ///< 4 or 2.
+};
+
 struct VectorKernels {
   void (*elementwise)(const ElementStep& step);
 
@@ -114,6 +125,11 @@ struct VectorKernels {
 
   void (*reduce_rows)(const ReduceBlock& block);
   void (*reduce_columns)(const ReduceBlock& block);
+
+  void (*transpose)(const TransposeBlock& block);
+  /// Strides in bytes. Source and target do not overlap.
+  void (*copy_rows)(const void* from, int64_t from_stride, void* to, int64_t to_stride, int64_t rows,
+                    int64_t row_bytes);
 };
 
 }  // namespace spinel::cpu

@@ -1,6 +1,7 @@
 #include "cpu/kernels/vector_table.hpp"
 
 #include "cpu/kernels/elementwise.hpp"
+#include "cpu/kernels/move.hpp"
 #include "cpu/kernels/normalize.hpp"
 #include "cpu/kernels/reduce.hpp"
 
@@ -14,6 +15,8 @@ const VectorKernels vector_kernels = {
     .normalize_rows = normalize_rows,
     .reduce_rows = reduce_rows,
     .reduce_columns = reduce_columns,
+    .transpose = transpose,
+    .copy_rows = copy_rows,
 };
 
 }  // namespace spinel::cpu::SPINEL_ISA
