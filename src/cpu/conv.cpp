@@ -27,6 +27,16 @@ bool is_pointwise(const ConvLayer& layer) {
          (layer.window.auto_pad != ops::AutoPad::notset || std::ranges::count(layer.window.pads, 0) == 4);
 }
 
+/// Whether the tiles, cut off at the edges, save at least a third of the multiplications. Images of up to 7
+/// pixels are left out: their many channels make the transformed weights, four times larger, the bottleneck
+/// of small batches.
+bool winograd_pays(const ConvLayer& layer, int64_t height, int64_t width) {
+  if (height == 0 || width == 0) return layer.window.dilations[0] == 1 && layer.window.dilations[1] == 1;
+  if (height < 8 || width < 8) return false;
+  const int64_t multiplications = 36 * winograd_grid(layer, height, width).tiles;
+  return 3 * 9 * height * width >= 4 * multiplications;
+}
+
 /// [taps, channels]
 Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
   const int64_t taps = layer.kernel_h * layer.kernel_w;
@@ -42,14 +52,11 @@ Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
 }  // namespace
 
 ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width) {
-  const auto all = [](const std::vector<int64_t>& list, int64_t value) {
-    return std::ranges::all_of(list, [value](int64_t v) { return v == value; });
-  };
   if (layer.group > 1 && layer.group == layer.in_channels && layer.group == layer.out_channels)
     return ConvAlgorithm::depthwise;
-  const bool small = height > 0 && width > 0 && (height < 8 || width < 8);
-  if (layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 && all(layer.window.strides, 1) &&
-      all(layer.window.dilations, 1) && layer.in_channels >= 16 && layer.out_channels >= 16 && !small)
+  if (layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
+      std::ranges::count(layer.window.strides, 1) == 2 && layer.in_channels >= 16 &&
+      layer.out_channels >= 16 && winograd_pays(layer, height, width))
     return ConvAlgorithm::winograd;
   return ConvAlgorithm::product;
 }
@@ -82,10 +89,12 @@ std::string conv_text(const ConvLayer& layer) {
   const ops::WindowAttrs& w = layer.window;
   return fmt::format(
       "{} kernel={}x{} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
+      "finite={} "
       "activation={}({},{})",
       dtype_name(layer.dtype), layer.kernel_h, layer.kernel_w, dims_text(w.strides), dims_text(w.dilations),
       dims_text(w.pads), static_cast<int>(w.auto_pad), layer.group, layer.in_channels, layer.out_channels,
-      static_cast<int>(layer.algorithm), static_cast<int>(layer.activation), layer.low, layer.high);
+      static_cast<int>(layer.algorithm), layer.finite_weights, static_cast<int>(layer.activation), layer.low,
+      layer.high);
 }
 
 std::shared_ptr<const NhwcConv> NhwcConv::with_activation(Activation activation, float low,
@@ -145,6 +154,7 @@ Product NhwcConv::product() const {
   return {.half = layer_.dtype == DType::float16,
           .half_weights = layer_.dtype == DType::float16,
           .from_patches = !is_pointwise(layer_),
+          .finite_weights = layer_.finite_weights,
           .a_stride = layer_.in_channels,
           .c_stride = layer_.out_channels,
           .residual_stride = layer_.out_channels,

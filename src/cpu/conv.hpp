@@ -22,6 +22,7 @@ struct ConvLayer {
   int64_t in_channels = 1;   ///< Of all groups.
   int64_t out_channels = 1;  ///< Of all groups.
   ConvAlgorithm algorithm = ConvAlgorithm::product;
+  bool finite_weights = false;  ///< They hold no Inf and no NaN.
   Activation activation = Activation::none;
   float low = 0;  ///< Parameters of the activation.
   float high = 0;

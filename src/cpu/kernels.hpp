@@ -81,12 +81,13 @@ struct Patches {
   int64_t pad_top = 0, pad_left = 0;
 };
 
-/// A block of tiles of Winograd's F(4x4, 3x3); a tile makes 4 x 4 outputs of one image.
+/// A block of tiles of Winograd's F(4x4, 3x3); a tile makes 4 x 4 outputs of one image. With dilation d they
+/// are every d-th pixel: the image falls into d x d phases, each of which is convolved without dilation.
 struct WinogradTiles {
-  Patches patches;   ///< Kernel 3x3, stride and dilation 1.
-  int64_t tile = 0;  ///< First, counted over [N, tiles_h, tiles_w].
+  Patches patches;   ///< Kernel 3x3, stride 1.
+  int64_t tile = 0;  ///< First, counted over [N, dilation_h, dilation_w, tiles_h, tiles_w].
   int64_t tiles = 0;
-  int64_t tiles_h = 0, tiles_w = 0;  ///< Of an image.
+  int64_t tiles_h = 0, tiles_w = 0;  ///< Of a phase.
 };
 
 /// Where the outputs of a block of tiles go.
@@ -140,8 +141,8 @@ struct Kernels {
   void (*gemm_block)(const GemmBlock& block);
   void (*planar_rows)(const PlanarRows& rows);
   /// Copies rows [row, row + rows), columns [k, k + depth) of the patches to `to` with `to_stride` floats
-  /// between rows.
-  void (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+  /// between rows. Returns false, and copies nothing, if all of them lie on padding.
+  bool (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
                        int64_t to_stride);
 
   /// u[36][count] = G g G^T of the filters taps[3 * 3][count].

@@ -104,11 +104,16 @@ void run_block(const Kernels& kernels, const Product& p, int64_t row, int64_t ro
       block.a = static_cast<const float*>(p.a) + row * p.a_stride + k;
       block.a_stride = p.a_stride;
     }
-    if (p.from_patches)
-      kernels.pack_patches(p.patches, row, rows, k, depth, buffers.rows, block.a_stride);
-    else if (p.half)
+    // The first and the last block do more than to add.
+    const bool adds = p.finite_weights && p.residual == nullptr && k > 0 && k + depth < p.depth;
+    if (p.from_patches) {
+      const bool some = kernels.pack_patches(p.patches, row, rows, k, depth, buffers.rows, block.a_stride);
+      if (!some && adds) continue;
+      if (!some) std::fill_n(buffers.rows, rows * block.a_stride, 0.0F);
+    } else if (p.half) {
       kernels.widen_rows(static_cast<const uint16_t*>(p.a) + row * p.a_stride + k, p.a_stride, rows, depth,
                          buffers.rows, block.a_stride);
+    }
     block.k = k;
     block.depth = depth;
     block.epilogue = k + depth == p.depth ? &epilogue : nullptr;

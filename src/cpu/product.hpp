@@ -11,6 +11,9 @@ struct Product {
   bool half_weights = false;  ///< B is float16.
   bool from_patches = false;  ///< A is the patches.
   Patches patches = {};
+  /// B has no Inf and no NaN: then products with zeros change no sum (which began with +0, so that it is
+  /// never -0), and depth blocks of patches that lie on padding alone are left out.
+  bool finite_weights = false;
   const void* a = nullptr;  ///< rows x depth; unused with patches.
   int64_t a_stride = 0;     ///< Elements between rows.
   const void* b = nullptr;  ///< Packed by Kernels::pack_columns.

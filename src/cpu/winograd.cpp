@@ -21,6 +21,15 @@ int64_t block_tiles(const Kernels& kernels, const ConvLayer& layer) {
 
 }  // namespace
 
+WinogradGrid winograd_grid(const ConvLayer& layer, int64_t out_height, int64_t out_width) {
+  const int64_t dh = layer.window.dilations[0];
+  const int64_t dw = layer.window.dilations[1];
+  WinogradGrid grid{ceil_div(ceil_div(out_height, dh), tile_outputs),
+                    ceil_div(ceil_div(out_width, dw), tile_outputs), 0};
+  grid.tiles = dh * dw * grid.tiles_h * grid.tiles_w;
+  return grid;
+}
+
 Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
   const int64_t in = layer.in_channels;
   const int64_t out = layer.out_channels;
@@ -50,9 +59,10 @@ uint64_t winograd_scratch_bytes(const Kernels& kernels, const ConvLayer& layer) 
 void run_winograd(graph::RunContext& context, const Kernels& kernels, const ConvLayer& layer,
                   const Patches& patches, const float* weights, const Epilogue& epilogue,
                   const void* residual, int64_t samples, void* y) {
-  const int64_t tiles_h = ceil_div(patches.out_height, tile_outputs);
-  const int64_t tiles_w = ceil_div(patches.out_width, tile_outputs);
-  const int64_t tiles = samples * tiles_h * tiles_w;
+  const WinogradGrid grid = winograd_grid(layer, patches.out_height, patches.out_width);
+  const int64_t tiles_h = grid.tiles_h;
+  const int64_t tiles_w = grid.tiles_w;
+  const int64_t tiles = samples * grid.tiles;
   const int64_t in = layer.in_channels;
   const int64_t out = layer.out_channels;
   const int64_t packed = kernels.packed_size(in, out);

@@ -4,6 +4,13 @@
 
 namespace spinel::cpu {
 
+/// The tiles of an image.
+struct WinogradGrid {
+  int64_t tiles_h, tiles_w;  ///< Of one of the dilation_h x dilation_w phases.
+  int64_t tiles;             ///< Of all phases.
+};
+WinogradGrid winograd_grid(const ConvLayer& layer, int64_t out_height, int64_t out_width);
+
 /// The transformed weights: 36 packed matrices [C, M].
 Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights);
 

@@ -35,6 +35,11 @@ using graph::ValueType;
 constexpr size_t to_nhwc[] = {0, 2, 3, 1};
 constexpr size_t to_nchw[] = {0, 3, 1, 2};
 
+bool all_finite(const Tensor& tensor) {
+  const Tensor wide = ops::to_float32(tensor);
+  return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
+}
+
 class Layout {
  public:
   Layout(Graph& graph, const Settings& settings)
@@ -86,6 +91,7 @@ class Layout {
     if (const auto* binary = dynamic_cast<const ops::Binary*>(node.op.get()))
       return binary->attrs().legacy.is_numpy() && lower_elementwise(node, 2);
     if (node.op->name() == "Concat") return lower_concat(node);
+    if (node.op->name() == "Pad") return lower_pad(node);
     if (const auto* bn = dynamic_cast<const ops::BatchNormalizationOp*>(node.op.get()))
       return lower_batch_normalization(node, bn->attrs());
     return false;
@@ -114,6 +120,7 @@ class Layout {
     };
     if (!has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
       return lower_planar_conv(node, std::move(layer));
+    layer.finite_weights = all_finite(weights);
     layer.algorithm = cpu::choose_conv_algorithm(layer, size(2), size(3));
 
     Node lowered = like(node);
@@ -230,6 +237,33 @@ class Layout {
     add.inputs = {scaled, add_constant(node.name + ".shift", spinel::convert(shift, dtype))};
     set_op(add, "Add", {});
     emit(std::move(add), node.outputs[0]);
+    return true;
+  }
+
+  /// Pads that are known, given for all four axes.
+  bool lower_pad(const Node& node) {
+    if (!has_nhwc(node.inputs[0]) || node.inputs.size() < 2 ||
+        (node.inputs.size() > 3 && node.inputs[3] != no_value))
+      return false;
+    const Tensor pads = constant(node, 1);
+    if (!pads.defined() || pads.element_count() != 8 || !is_image(type_of(node.outputs[0]))) return false;
+    const std::vector<int64_t> plain = ops::to_int64s(pads);
+    if (std::ranges::count(plain, 0) == 8) {
+      nhwc_[index(node.outputs[0])] = nhwc_[index(node.inputs[0])];
+      owed_[index(node.outputs[0])] = true;
+      return true;
+    }
+    Tensor permuted_pads(DType::int64, {8});
+    for (size_t i = 0; i < 4; ++i) {
+      permuted_pads.data<int64_t>()[i] = plain[to_nhwc[i]];
+      permuted_pads.data<int64_t>()[i + 4] = plain[to_nhwc[i] + 4];
+    }
+    Node lowered = like(node);
+    lowered.op = node.op;
+    lowered.inputs = node.inputs;
+    lowered.inputs[0] = provide_nhwc(node.inputs[0]);
+    lowered.inputs[1] = add_constant(node.name + ".pads", std::move(permuted_pads));
+    emit(std::move(lowered), node.outputs[0]);
     return true;
   }
 

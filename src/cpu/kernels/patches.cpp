@@ -52,6 +52,18 @@ void copy_sparse_run(const Patches& p, const T* row, int64_t column, int64_t beg
   }
 }
 
+/// Whether some of the rows' patches have an element in columns [k, k + depth) that lies on the image. Only
+/// kernel rows are looked at, which decide where rows are neighbours.
+bool reaches_image(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth) {
+  const int64_t kernel_row = p.kernel_w * p.channels;
+  for (int64_t kh = k / kernel_row; kh <= (k + depth - 1) / kernel_row; ++kh)
+    for (int64_t line = row / p.out_width; line <= (row + rows - 1) / p.out_width; ++line) {
+      const int64_t y = line % p.out_height * p.stride_h - p.pad_top + kh * p.dilation_h;
+      if (y >= 0 && y < p.height) return true;
+    }
+  return false;
+}
+
 template <class T>
 void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
              int64_t to_stride) {
@@ -84,12 +96,14 @@ void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t dep
 
 }  // namespace
 
-void pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+bool pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
                   int64_t to_stride) {
+  if (!reaches_image(patches, row, rows, k, depth)) return false;
   if (patches.half)
     pack_of<uint16_t>(patches, row, rows, k, depth, to, to_stride);
   else
     pack_of<float>(patches, row, rows, k, depth, to, to_stride);
+  return true;
 }
 
 void widen_rows(const uint16_t* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,

@@ -4,7 +4,7 @@
 
 namespace spinel::cpu::SPINEL_ISA {
 
-void pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+bool pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
                   int64_t to_stride);
 
 void widen_rows(const uint16_t* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,

@@ -52,12 +52,23 @@ inline void transform_weights(const Vec (&g)[3], Vec (&out)[patch]) {
 }
 
 struct TilePlace {
-  int64_t sample, row, column;  ///< Of its output.
+  int64_t sample, row, column;  ///< Of its first output.
 };
 
 TilePlace place_of(const WinogradTiles& w, int64_t tile) {
-  const int64_t in_image = tile % (w.tiles_h * w.tiles_w);
-  return {tile / (w.tiles_h * w.tiles_w), in_image / w.tiles_w * output, in_image % w.tiles_w * output};
+  const int64_t dh = w.patches.dilation_h;
+  const int64_t dw = w.patches.dilation_w;
+  const int64_t column = tile % w.tiles_w;
+  const int64_t row = tile / w.tiles_w % w.tiles_h;
+  const int64_t phase = tile / (w.tiles_w * w.tiles_h);
+  return {phase / (dh * dw), phase / dw % dh + row * output * dh, phase % dw + column * output * dw};
+}
+
+/// How many of a tile's outputs along an axis lie on the image.
+int64_t outputs_inside(int64_t first, int64_t dilation, int64_t size) {
+  if (first >= size) return 0;
+  const int64_t count = (size - first + dilation - 1) / dilation;
+  return count < output ? count : output;
 }
 
 template <class T>
@@ -72,8 +83,10 @@ void input_of(const WinogradTiles& w, float* v) {
     const T* pixels[patch][patch];  // Those outside the image are nullptr.
     for (int h = 0; h < patch; ++h)
       for (int x = 0; x < patch; ++x) {
-        const bool inside = row + h >= 0 && row + h < p.height && column + x >= 0 && column + x < p.width;
-        pixels[h][x] = inside ? image + ((row + h) * p.width + column + x) * p.pixel_stride : nullptr;
+        const int64_t py = row + h * p.dilation_h;
+        const int64_t px = column + x * p.dilation_w;
+        const bool inside = py >= 0 && py < p.height && px >= 0 && px < p.width;
+        pixels[h][x] = inside ? image + (py * p.width + px) * p.pixel_stride : nullptr;
       }
     for (int64_t c = 0; c < p.channels; c += vector_floats) {
       const int64_t left = p.channels - c;
@@ -109,13 +122,14 @@ void output_of(const WinogradTiles& w, const float* m, const WinogradOutput& o) 
   const int64_t plane = w.tiles * o.columns;
   for (int64_t t = 0; t < w.tiles; ++t, m += o.columns) {
     const TilePlace place = place_of(w, w.tile + t);
-    const int64_t rows = p.out_height - place.row < output ? p.out_height - place.row : output;
-    const int64_t columns = p.out_width - place.column < output ? p.out_width - place.column : output;
+    const int64_t rows = outputs_inside(place.row, p.dilation_h, p.out_height);
+    const int64_t columns = outputs_inside(place.column, p.dilation_w, p.out_width);
     const int64_t first = (place.sample * p.out_height + place.row) * p.out_width + place.column;
     T* y = static_cast<T*>(o.y) + first * o.pixel_stride;
     const T* residual =
         o.residual == nullptr ? nullptr : static_cast<const T*>(o.residual) + first * o.pixel_stride;
-    const int64_t line = p.out_width * o.pixel_stride;
+    const int64_t line = p.dilation_h * p.out_width * o.pixel_stride;
+    const int64_t step = p.dilation_w * o.pixel_stride;
     for (int64_t c = 0; c < o.columns; c += vector_floats) {
       const int64_t left = o.columns - c;
       Vec half[output][patch];
@@ -133,7 +147,7 @@ void output_of(const WinogradTiles& w, const float* m, const WinogradOutput& o) 
         Vec out[output];
         transform_output(half[h], out);
         for (int64_t x = 0; x < columns; ++x) {
-          const int64_t at = h * line + x * o.pixel_stride + c;
+          const int64_t at = h * line + x * step + c;
           Vec sum = out[x] + bias;
           if (residual != nullptr) sum += load_some(residual + at, left);
           if (clamps)
