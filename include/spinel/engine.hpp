@@ -16,6 +16,7 @@
 #include <spinel/error.hpp>
 #include <spinel/limits.hpp>
 #include <spinel/log.hpp>
+#include <spinel/profile.hpp>
 #include <spinel/tensor.hpp>
 
 namespace spinel {
@@ -193,6 +194,12 @@ class InferEngine {
   BatchReport batch_report() const;
   /// Memory for the given input dims (in order). Empty dims: the model's own, with 1 for what is dynamic.
   MemoryReport memory_report(std::span<const Dims> input_dims = {}) const;
+  /// Times every layer of one run after a first one that is not counted. The whole batch runs as one part on
+  /// which all of the engine's threads work: with one thread, what an SPA does with a part of that size.
+  /// Inputs are in the order of inputs() and of exactly the dims and types that the model takes. Other runs
+  /// go on meanwhile, and disturb the figures; activations get memory of their own. Throws Error(unsupported)
+  /// if the target cannot tell.
+  RunProfile profile(std::span<const Tensor> inputs, const CancelToken* cancel = nullptr) const;
   /// The compiled graph as text.
   std::string graph_text() const;
   int spas() const noexcept;

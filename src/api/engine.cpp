@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "api/engine_run.hpp"
+#include "api/host_loop.hpp"
 #include "base/cpu_info.hpp"
 #include "base/text.hpp"
 #include "runtime/async_queue.hpp"
@@ -417,6 +418,36 @@ MemoryReport InferEngine::memory_report(std::span<const Dims> input_dims) const 
   report.spas = impl_->spas;
   report.total_bytes = report.weight_bytes + report.arena_bytes_per_spa * static_cast<uint64_t>(impl_->spas);
   return report;
+}
+
+RunProfile InferEngine::profile(std::span<const Tensor> inputs, const CancelToken* cancel) const {
+  const Impl::ActiveRun active(*impl_);
+  if (inputs.size() != impl_->inputs.size())
+    fail(ErrorCode::invalid_argument, "the model takes {} inputs, {} were given", impl_->inputs.size(),
+         inputs.size());
+  std::vector<graph::RuntimeValue> ordered(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].dtype() != impl_->inputs[i].dtype)
+      fail(ErrorCode::invalid_argument, "input '{}' takes {}, given {}", impl_->inputs[i].name,
+           describe(impl_->inputs[i]), describe(inputs[i]));
+    ordered[impl_->order[i]] = inputs[i];
+  }
+  graph::RunServices services;
+  services.cancelled = cancel ? cancel->flag() : nullptr;
+  services.max_tensor_bytes = impl_->options.limits.max_tensor_bytes;
+  services.concurrency = impl_->spas * impl_->options.threads_per_spa;
+  services.parallel_for = [impl = impl_.get()](int64_t count, FunctionRef<void(int64_t)> fn) {
+    if (impl->options.parallel_for)
+      api::run_host_loop(impl->options.parallel_for, count, fn);
+    else
+      impl->threads->parallel_for(count, fn);
+  };
+  const runtime::ThreadPool::Awake awake(*impl_->threads);
+  std::optional<RunProfile> profile = impl_->model->profile(ordered, services);
+  if (!profile)
+    fail(ErrorCode::unsupported, "target '{}' cannot time its layers; profile with target 'cpu'",
+         impl_->options.target);
+  return std::move(*profile);
 }
 
 std::string InferEngine::graph_text() const {

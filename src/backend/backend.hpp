@@ -64,6 +64,12 @@ class Model {
   /// weight_bytes, arena_bytes_per_spa and unplanned for one part of these input dims.
   virtual MemoryReport memory(std::span<const Dims> input_dims) const = 0;
   virtual std::string graph_text() const = 0;
+  /// Times every node of one run, in activation memory of its own. Nothing if the target cannot tell. Throws
+  /// Error.
+  virtual std::optional<RunProfile> profile(std::span<const graph::RuntimeValue> /*inputs*/,
+                                            const graph::RunServices& /*services*/) const {
+    return std::nullopt;
+  }
   virtual DType compute_dtype() const = 0;
   /// Whether replicas bring the threads of their part along and have no use for RunServices::parallel_for.
   virtual bool has_own_threads() const { return false; }

@@ -8,6 +8,7 @@
 #include "cli/arguments.hpp"
 #include "cli/bench_inputs.hpp"
 #include "cli/bench_measure.hpp"
+#include "cli/bench_profile.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 
@@ -33,9 +34,13 @@ struct BenchCommand {
   int64_t depth = 2;
   Budget budget;
   EngineFlags engine;
+  bool profile = false;
+  std::string trace;
   bool json = false;
 
   int run() const;
+  std::vector<std::optional<int64_t>> wanted_batches() const;
+  void profile_all(const InferEngine& loaded, const BenchInputs& inputs, const Interrupt& interrupt) const;
   BenchResult measure(const InferEngine& loaded, const BenchInputs& inputs, std::optional<int64_t> batch,
                       const Interrupt& interrupt) const;
   void print(const InferEngine& loaded, double load_ms, const std::vector<BenchResult>& results,
@@ -122,6 +127,37 @@ void BenchCommand::print(const InferEngine& loaded, double load_ms, const std::v
   }
 }
 
+/// Nothing stands for the batch that the inputs have.
+std::vector<std::optional<int64_t>> BenchCommand::wanted_batches() const {
+  std::vector<std::optional<int64_t>> wanted(batches.begin(), batches.end());
+  if (wanted.empty()) wanted.emplace_back();
+  return wanted;
+}
+
+void BenchCommand::profile_all(const InferEngine& loaded, const BenchInputs& inputs,
+                               const Interrupt& interrupt) const {
+  std::vector<BatchProfile> profiles;
+  for (const std::optional<int64_t>& batch : wanted_batches()) {
+    if (interrupt.requested()) break;
+    const BenchBatch made = inputs.make(batch);
+    fmt::print(stderr, "batch {}: profile\n", made.size);
+    if (std::optional<BatchProfile> done = profile_batch(loaded, made, budget, interrupt))
+      profiles.push_back(std::move(*done));
+  }
+  if (!trace.empty()) write_trace(trace, model, profiles);
+  if (!json) {
+    for (const BatchProfile& each : profiles) print_profile(each);
+    return;
+  }
+  Json document = {{"model", model},
+                   {"target", loaded.target()},
+                   {"dtype", dtype_name(loaded.compute_dtype())},
+                   {"profiles", Json::array()}};
+  for (const BatchProfile& each : profiles) document["profiles"].push_back(to_json(each));
+  if (interrupt.requested()) document["interrupted"] = true;
+  print_json(document);
+}
+
 int BenchCommand::run() const {
   const EngineOptions options = engine.options(model);
   const auto start = std::chrono::steady_clock::now();
@@ -132,14 +168,14 @@ int BenchCommand::run() const {
 
   const BenchInputs inputs(loaded, shapes, files);
   const Interrupt interrupt;
-  std::vector<std::optional<int64_t>> wanted(batches.begin(), batches.end());
-  if (wanted.empty()) wanted.emplace_back();
-  std::vector<BenchResult> results;
-  for (const std::optional<int64_t>& batch : wanted) {
-    if (interrupt.requested()) break;
-    results.push_back(measure(loaded, inputs, batch, interrupt));
+  if (profile) {
+    profile_all(loaded, inputs, interrupt);
+  } else {
+    std::vector<BenchResult> results;
+    for (const std::optional<int64_t>& batch : wanted_batches())
+      if (!interrupt.requested()) results.push_back(measure(loaded, inputs, batch, interrupt));
+    print(loaded, load_ms, results, interrupt.requested());
   }
-  print(loaded, load_ms, results, interrupt.requested());
   return interrupt.requested() ? exit_failure : exit_ok;
 }
 
@@ -170,6 +206,12 @@ Action set_up_bench(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->engine.add_to(app);
+  auto* profile =
+      app.add_flag("--profile", command->profile,
+                   "Time, rate and kernel of each layer instead: the whole batch as one part, on all of "
+                   "the engine's threads (--spas 1: as one SPA runs it)");
+  app.add_option("--trace", command->trace, "With --profile: file for the timeline, which Perfetto opens")
+      ->needs(profile);
   app.add_flag("--json", command->json, "Machine-readable");
   app.footer(
       "Latency is that of runs one after another, throughput that of asynchronous runs. Random floats are "

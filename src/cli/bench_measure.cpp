@@ -45,23 +45,6 @@ bool is_cancelled(const std::exception_ptr& error) {
   }
 }
 
-/// Whether another run fits into the budget.
-class Countdown {
- public:
-  explicit Countdown(const Budget& budget) : budget_(budget) {}
-  bool next() {
-    const bool more = budget_.iterations > 0 ? started_ < budget_.iterations
-                                             : started_ == 0 || seconds_since(start_) < budget_.seconds;
-    started_ += more ? 1 : 0;
-    return more;
-  }
-
- private:
-  const Budget& budget_;
-  Clock::time_point start_ = Clock::now();
-  int64_t started_ = 0;
-};
-
 /// Output buffers of the runs under way, and what became of those.
 class Flight {
  public:
@@ -109,6 +92,13 @@ class Flight {
 };
 
 }  // namespace
+
+bool Countdown::next() {
+  const bool more = budget_.iterations > 0 ? started_ < budget_.iterations
+                                           : started_ == 0 || seconds_since(start_) < budget_.seconds;
+  started_ += more ? 1 : 0;
+  return more;
+}
 
 Latency summarise(std::vector<double> runs_ms) {
   std::sort(runs_ms.begin(), runs_ms.end());

@@ -1,5 +1,6 @@
 // Timing an engine through the public API: latency, throughput, memory.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -12,6 +13,19 @@ namespace spinel::cli {
 struct Budget {
   int64_t iterations = 0;
   double seconds = 2;
+};
+
+/// Whether another run fits into the budget; the time begins with the construction.
+class Countdown {
+ public:
+  explicit Countdown(const Budget& budget) : budget_(budget) {}
+  /// Counts a run that begins now, or says false.
+  bool next();
+
+ private:
+  const Budget budget_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  int64_t started_ = 0;
 };
 
 /// Milliseconds; percentiles by nearest rank.

@@ -109,7 +109,7 @@ def markdown(document):
         lines += [f"- {name}, {peer}: {reason}" for peer, reason in network.get("failed", {}).items()]
         lines += [f"- {name}, {peer}: outputs differ from {network['reference']}'s by {d:.1e} (diff2)"
                   for peer, d in network.get("differences", {}).items()
-                  if not d <= (5e-3 if "float16" in peer else 1e-4)]
+                  if not d <= (5e-3 if "float16" in peer else 1e-3)]
     others = [o for n in document["networks"].values() for m in ("latency", "throughput")
               for r in n.get(m, {}).values() for o in r["others"]]
     if others:

@@ -126,6 +126,58 @@ class Bench(ProgramTest):
         self.fails("spinel", "bench", self.path("none.onnx"), saying="none.onnx")
         self.fails("spinel", "bench", MODEL, "--target", "abacus", saying=["abacus", "cpu"])
 
+    def convolution(self):
+        """12 channels of 8 x 8 to 5 of 6 x 6, a ReLU, and a product with 180 x 7."""
+        nodes = [helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),
+                 helper.make_node("Relu", ["c"], ["r"], name="relu"),
+                 helper.make_node("Flatten", ["r"], ["f"], name="flatten"),
+                 helper.make_node("MatMul", ["f", "m"], ["y"], name="product")]
+        weights = {"w": np.ones((5, 12, 3, 3), np.float32), "m": np.ones((180, 7), np.float32)}
+        return save_model(self.path("conv.onnx"), nodes, [info("x", FLOAT, ["batch", 12, 8, 8])],
+                          [info("y", FLOAT, None)], weights)
+
+    def test_profile_json(self):
+        document = self.bench(self.convolution(), "--batch", "1,3", "--spas", 1, "--profile", *QUICK)
+        self.assertEqual(list(document), ["model", "target", "dtype", "profiles"])
+        self.assertEqual([p["batch"] for p in document["profiles"]], [1, 3])
+        for profile in document["profiles"]:
+            self.assertEqual((profile["threads"], profile["runs"]), (1, 3))
+            layers = profile["layers"]
+            self.assertEqual(list(layers[0]), ["name", "op", "kernel", "sources", "inputs", "outputs", "ms", "share",
+                                               "gflops_per_s", "share_of_peak"])
+            self.assertEqual({s for layer in layers for s in layer["sources"]} - {"conv", "relu", "flatten", "product"},
+                             set())
+            self.assertTrue(all(0 <= layer["share"] <= 1 for layer in layers))
+            self.assertLessEqual(layers[-1]["outputs"], [[profile["batch"], 7]])
+            # Rate times time is what the layers' definitions ask for, whatever the kernels do.
+            flop = sum(layer["gflops_per_s"] * layer["ms"] * 1e6 for layer in layers)
+            self.assertAlmostEqual(flop, 2 * profile["batch"] * (5 * 36 * 12 * 9 + 180 * 7), delta=0.01 * flop)
+
+    def test_profile_text(self):
+        text = self.spinel("bench", self.convolution(), "--profile", "--iterations", 2, "--spas", 2).stdout
+        self.assertRegex(text, r"batch 1 on 2 threads, medians of 2 runs: [\d.]+ ms")
+        self.assertIn("operator, kernel, layers", text)
+        self.assertIn("layer: operator, kernel, output", text)
+
+    def test_trace(self):
+        trace = self.path("trace.json")
+        self.bench(self.convolution(), "--profile", "--trace", trace, "--batch", "1,2", *QUICK)
+        with open(trace) as file:
+            events = json.load(file)["traceEvents"]
+        self.assertEqual({e["pid"] for e in events}, {1, 2})
+        for pid in (1, 2):
+            mine = [e for e in events if e["pid"] == pid]
+            self.assertEqual([e["ph"] for e in mine], ["M"] + ["X"] * (len(mine) - 1))
+            self.assertGreater(len(mine), 2)
+            ends = 0
+            for event in mine[1:]:
+                self.assertGreaterEqual(event["ts"], ends - 0.002)
+                ends = event["ts"] + event["dur"]
+                self.assertIn("kernel", event["args"])
+        self.fails("spinel", "bench", self.convolution(), "--trace", trace, status=2, saying="--profile")
+        self.fails("spinel", "bench", self.convolution(), "--profile", "--trace", self.path("no", "t.json"), *QUICK,
+                   saying=["t.json", "written"])
+
     def test_an_interrupt_prints_what_was_measured(self):
         process = subprocess.Popen([os.path.join(BIN, "spinel"), "bench", MODEL, "--batch", "1,2", "--seconds", "3600",
                                     "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/cpu/profile.hpp"
 #include "backend/model_info.hpp"
 #include "base/text.hpp"
 #include "graph/infer.hpp"
@@ -65,6 +66,11 @@ class CpuModel final : public Model {
   }
 
   std::string graph_text() const override { return graph::to_text(program_->graph()); }
+
+  std::optional<RunProfile> profile(std::span<const RuntimeValue> inputs,
+                                    const graph::RunServices& services) const override {
+    return profile_program(program_, options_, inputs, services);
+  }
 
   DType compute_dtype() const override { return backend::compute_dtype(program_->graph()); }
 
