@@ -163,6 +163,15 @@ inline void store_half(uint16_t* p, Vec x) {
 // Elements in memory are float, or float16 as its bits; arithmetic is in float.
 inline Vec load(const uint16_t* p) { return load_half(p); }
 inline void store(uint16_t* p, Vec x) { store_half(p, x); }
+#if defined(__AVX512F__)
+inline Vec load_partial(const uint16_t* p, int64_t count) {
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(static_cast<__mmask16>((1U << count) - 1), p));
+}
+inline void store_partial(uint16_t* p, Vec x, int64_t count) {
+  _mm256_mask_storeu_epi16(p, static_cast<__mmask16>((1U << count) - 1),
+                           _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+#else
 inline Vec load_partial(const uint16_t* p, int64_t count) {
   uint16_t whole[vector_floats] = {};
   __builtin_memcpy(whole, p, static_cast<size_t>(count) * sizeof *p);
@@ -173,6 +182,7 @@ inline void store_partial(uint16_t* p, Vec x, int64_t count) {
   store_half(whole, x);
   __builtin_memcpy(p, whole, static_cast<size_t>(count) * sizeof *p);
 }
+#endif
 
 /// As many elements as are left, at most a vector.
 template <class T>

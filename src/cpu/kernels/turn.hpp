@@ -88,6 +88,16 @@ inline Vec load_bits(const float* p) { return load(p); }
 inline void store_bits(float* p, Vec x) { store(p, x); }
 inline Vec load_bits(const float* p, int64_t count) { return load_partial(p, count); }
 inline void store_bits(float* p, Vec x, int64_t count) { store_partial(p, x, count); }
+#if defined(__AVX512F__)
+inline Vec load_bits(const uint16_t* p, int64_t count) {
+  const auto mask = static_cast<__mmask16>((1U << count) - 1);
+  return reinterpret_cast<Vec>(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, p)));
+}
+inline void store_bits(uint16_t* p, Vec x, int64_t count) {
+  _mm512_mask_cvtepi32_storeu_epi16(p, static_cast<__mmask16>((1U << count) - 1),
+                                    reinterpret_cast<__m512i>(x));
+}
+#else
 inline Vec load_bits(const uint16_t* p, int64_t count) {
   uint16_t whole[vector_floats] = {};
   __builtin_memcpy(whole, p, static_cast<size_t>(count) * sizeof *p);
@@ -98,5 +108,6 @@ inline void store_bits(uint16_t* p, Vec x, int64_t count) {
   store_bits(whole, x);
   __builtin_memcpy(p, whole, static_cast<size_t>(count) * sizeof *p);
 }
+#endif
 
 }  // namespace spinel::cpu::SPINEL_ISA
