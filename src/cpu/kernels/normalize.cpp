@@ -97,15 +97,47 @@ struct Moments {
   float mean, inverse;
 };
 
+/// The lanes of the sums of v - mean and of its square.
+struct DifferenceSums {
+  Vec first{}, second{};
+};
+template <class T>
+inline DifferenceSums sum_differences(const T* x, int64_t count, Vec mean) {
+  DifferenceSums total;
+  int64_t n = 0;
+  while (count - n >= 2 * vector_floats) {
+    int64_t pairs = (count - n) / (2 * vector_floats);
+    if (pairs > block_vectors / 2) pairs = block_vectors / 2;
+    DifferenceSums a, b;
+    for (; pairs > 0; --pairs, n += 2 * vector_floats) {
+      const Vec u = load(x + n) - mean;
+      const Vec v = load(x + n + vector_floats) - mean;
+      a.first += u;
+      b.first += v;
+      a.second = fma(u, u, a.second);
+      b.second = fma(v, v, b.second);
+    }
+    total.first += a.first + b.first;
+    total.second += a.second + b.second;
+  }
+  while (n < count) {
+    const int64_t rest = count - n < vector_floats ? count - n : vector_floats;
+    const Vec u = keep_lanes(load_partial(x + n, rest) - mean, rest, Vec{});
+    total.first += u;
+    total.second = fma(u, u, total.second);
+    n += rest;
+  }
+  return total;
+}
+
 /// The differences from a first mean give its error, which is then taken out of both.
 template <class T>
 inline Moments moments_of(const T* x, int64_t count, float epsilon) {
-  const float n = static_cast<float>(count);
-  const float first = sum_lanes(sum_row(x, count, [](Vec v) { return v; })) / n;
-  const Vec mean = broadcast(first);
-  const float error = sum_lanes(sum_row(x, count, [=](Vec v) { return v - mean; })) / n;
-  const float squares = sum_lanes(sum_row(x, count, [=](Vec v) { return (v - mean) * (v - mean); })) / n;
-  const float variance = squares - error * error;
+  const float share = 1.0F / static_cast<float>(count);
+  const float first = sum_lanes(sum_row(x, count, [](Vec v) { return v; })) * share;
+  const DifferenceSums sums = sum_differences(x, count, broadcast(first));
+  const float error = sum_lanes(sums.first) * share;
+  const float variance = sum_lanes(sums.second) * share - error * error;
   return {first + error, 1.0F / __builtin_sqrtf((variance < 0 ? 0 : variance) + epsilon)};
 }
 
