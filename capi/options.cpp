@@ -45,6 +45,17 @@ LogCallback make_log(spinel_log_callback log, void* user) {
   };
 }
 
+/// The host's loop as the core calls it.
+decltype(EngineOptions::parallel_for) make_loop(spinel_parallel_for loop, void* user) {
+  if (loop == nullptr) return {};
+  return [loop, user](int64_t count, const std::function<void(int64_t)>& task) {
+    const auto call = [](void* data, int64_t index) {
+      (*static_cast<const std::function<void(int64_t)>*>(data))(index);
+    };
+    loop(user, count, call, const_cast<std::function<void(int64_t)>*>(&task));
+  };
+}
+
 }  // namespace
 
 Limits read_limits(const spinel_limits* limits) {
@@ -91,6 +102,14 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
   out.pass_path = text_or_empty(from.pass_path);
   out.save_engine = text_or_empty(from.save_engine);
   out.onnxruntime_path = text_or_empty(from.onnxruntime_path);
+  if (from.spin_us != 0) out.spin_us = std::max(from.spin_us, 0);
+  out.huge_pages = require_flag(from.huge_pages, "options->huge_pages");
+  require_array(from.aliases, from.alias_count, "options->aliases");
+  for (size_t i = 0; i < from.alias_count; ++i)
+    out.aliases.push_back(
+        {require_text(from.aliases[i].input, fmt::format("options->aliases[{}].input", i).c_str()),
+         require_text(from.aliases[i].output, fmt::format("options->aliases[{}].output", i).c_str())});
+  out.parallel_for = make_loop(from.parallel_for, from.parallel_for_user);
   out.limits = read_limits(from.limits);
   out.log = make_log(from.log, from.log_user);
   return out;

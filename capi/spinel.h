@@ -178,7 +178,7 @@ typedef struct spinel_shape {
  * whose size only running tells and for SPINEL_STRING.
  *
  * In an array of tensors all have the same struct_size. data must be aligned to its element type. Buffers
- * that are written to must not overlap with others. */
+ * that are written to must not overlap with others, except as the engine's aliases say. */
 typedef struct spinel_tensor {
   size_t struct_size;
   void* data;          /* An input's data is only read. */
@@ -229,6 +229,19 @@ typedef struct spinel_pad_value {
   double value;
 } spinel_pad_value;
 
+/* An output and the input on whose buffer it may be placed. */
+typedef struct spinel_alias {
+  const char* input;
+  const char* output;
+} spinel_alias;
+
+/* A task of a loop, to be called with the data that came with it. It never throws and never loops itself. */
+typedef void (*spinel_task)(void* data, int64_t index);
+
+/* The host's loop: calls task(data, 0) ... task(data, count - 1), each once, in any order and possibly at
+ * once, and returns when all are done. It may be called from several threads if runs are. */
+typedef void (*spinel_parallel_for)(void* user, int64_t count, spinel_task task, void* data);
+
 /* How to load a model. All zeros, but for struct_size, are the defaults and suit every model. */
 typedef struct spinel_engine_options {
   size_t struct_size;
@@ -264,6 +277,16 @@ typedef struct spinel_engine_options {
   /* Target "onnx" alone: absolute path of ONNX Runtime's shared library, or of the folder that holds it.
    * NULL: the dynamic loader's usual search. */
   const char* onnxruntime_path;
+  /* How long a thread waits awake for more work, in microseconds; only during a run. 0: the default, 50.
+   * Negative: it sleeps at once. */
+  int32_t spin_us;
+  int32_t huge_pages; /* 1: asks the system for huge pages for activations and packed weights. */
+  /* Outputs that a run may be given on an input's buffer, such as key-value caches. */
+  const spinel_alias* aliases;
+  size_t alias_count;
+  /* Used instead of threads of the engine's own, of which then only that of requests starts. NULL: none. */
+  spinel_parallel_for parallel_for;
+  void* parallel_for_user;
 } spinel_engine_options;
 
 /* Fills in the defaults. NULL is ignored. Any thread. */
@@ -272,8 +295,9 @@ SPINEL_API void spinel_engine_options_init(spinel_engine_options* options, size_
 /* A compiled model. Immutable: shared freely between threads, results are the same bits in every run. */
 typedef struct spinel_engine spinel_engine;
 
-/* Loads an ONNX file. options may be NULL, and only log_user need outlive the call. Every operator that is
- * not supported is listed in the error. The caller owns *engine. Any thread; no thread is started yet. */
+/* Loads an ONNX file. options may be NULL, and only log_user and parallel_for_user need outlive the call.
+ * Every operator that is not supported is listed in the error. The caller owns *engine. Any thread; no thread
+ * is started yet. */
 SPINEL_API int32_t spinel_engine_create(const char* path, const spinel_engine_options* options,
                                         spinel_engine** engine, spinel_error** error);
 

@@ -73,12 +73,6 @@ std::unique_ptr<TensorOwner> make_owner(const Tensor& result) {
   return owner;
 }
 
-bool overlap(const Tensor& a, const Tensor& b) {
-  const auto a_begin = reinterpret_cast<uintptr_t>(a.raw());
-  const auto b_begin = reinterpret_cast<uintptr_t>(b.raw());
-  return a_begin < b_begin + b.size_bytes() && b_begin < a_begin + a.size_bytes();
-}
-
 }  // namespace
 
 Dims read_dims(const int64_t* dims, size_t rank, const std::string& what) {
@@ -128,15 +122,6 @@ std::vector<Tensor> read_outputs(const StructArray<spinel_tensor>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i)
     out.push_back(read_output(tensors[i], fmt::format("outputs[{}]", i)).value_or(Tensor()));
   return out;
-}
-
-void check_overlap(std::span<const Tensor> inputs, std::span<const Tensor> outputs) {
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    for (size_t k = 0; k < inputs.size(); ++k)
-      if (overlap(outputs[i], inputs[k])) misuse("the buffers of outputs[{}] and inputs[{}] overlap", i, k);
-    for (size_t k = 0; k < i; ++k)
-      if (overlap(outputs[i], outputs[k])) misuse("the buffers of outputs[{}] and outputs[{}] overlap", i, k);
-  }
 }
 
 void deliver(const StructArray<spinel_tensor>& targets, std::span<const Tensor> results) {

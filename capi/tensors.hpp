@@ -21,8 +21,6 @@ std::vector<Tensor> read_inputs(const spinel_tensor* tensors, size_t count);
 /// Views of the caller's output buffers; an undefined tensor where the library is to allocate.
 std::optional<Tensor> read_output(const spinel_tensor& tensor, const std::string& what);
 std::vector<Tensor> read_outputs(const StructArray<spinel_tensor>& tensors);
-/// Throws Misuse if an output buffer overlaps with an input or another output.
-void check_overlap(std::span<const Tensor> inputs, std::span<const Tensor> outputs);
 
 /// Hands results to the caller, all of them or, if it throws, none: tensors whose data is NULL are filled in.
 void deliver(const StructArray<spinel_tensor>& targets, std::span<const Tensor> results);

@@ -49,6 +49,7 @@ std::string why_not_split(const backend::BatchInfo& batch) {
 }
 
 bool overlap(const Tensor& a, const Tensor& b) {
+  if (a.size_bytes() == 0 || b.size_bytes() == 0) return false;
   const auto* a_begin = static_cast<const std::byte*>(a.raw());
   const auto* b_begin = static_cast<const std::byte*>(b.raw());
   return a_begin < b_begin + b.size_bytes() && b_begin < a_begin + a.size_bytes();

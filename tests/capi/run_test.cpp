@@ -51,6 +51,43 @@ struct Slow {
 
 }  // namespace
 
+TEST_CASE("the host's loop runs the tasks") {
+  struct Host {
+    int64_t tasks = 0;
+    static void run(void* user, int64_t count, spinel_task task, void* data) {
+      for (int64_t i = count; i-- > 0;) task(data, i);
+      static_cast<Host*>(user)->tasks += count;
+    }
+  } host;
+  spinel_engine_options options = engine_options();
+  options.spas = 2;
+  options.spin_us = -1;
+  options.parallel_for = Host::run;
+  options.parallel_for_user = &host;
+  const auto engine = load("two", &options);
+  Two two(5);
+  check_succeeds([&](spinel_error** error) { return two.run(engine.get(), error); });
+  CHECK(two.right());
+  CHECK(host.tasks == 2);
+}
+
+TEST_CASE("an output may lie on an input if the options say so") {
+  spinel_engine_options options = engine_options();
+  Two two(5);
+  two.outputs[0].data = two.x.data();
+  check_fails(SPINEL_INVALID_ARGUMENT, "overlaps",
+              [&](spinel_error** error) { return two.run(load("two", &options).get(), error); });
+  const spinel_alias aliases[] = {{"x", "sum"}};
+  options.aliases = aliases;
+  options.alias_count = 1;
+  const auto engine = load("two", &options);
+  check_succeeds([&](spinel_error** error) { return two.run(engine.get(), error); });
+  for (size_t i = 0; i < two.x.size(); ++i) {
+    CHECK(two.x[i] == static_cast<float>(i) + 2);
+    CHECK(two.product[i] == static_cast<float>(i) * 2);
+  }
+}
+
 TEST_CASE("results are written to the caller's buffers") {
   spinel_engine_options options = engine_options();
   options.spas = 2;
@@ -123,8 +160,8 @@ TEST_CASE("arguments that do not fit are refused, and outputs are untouched") {
   fails("float16", [&](Two& two) { two.outputs[0] = tensor_of(SPINEL_FLOAT16, two.dims, halves); });
   fails("sum", [&](Two& two) { two.outputs[0] = tensor_of(SPINEL_FLOAT32, wide, eight); });
   fails("outputs[1].size_bytes is 23", [&](Two& two) { two.outputs[1].size_bytes = 23; });
-  fails("outputs[0] and inputs[1] overlap", [&](Two& two) { two.outputs[0].data = two.y.data(); });
-  fails("outputs[1] and outputs[0] overlap", [&](Two& two) { two.outputs[1].data = two.sum.data(); });
+  fails("output 'sum' overlaps input 'y'", [&](Two& two) { two.outputs[0].data = two.y.data(); });
+  fails("outputs 'sum' and 'product' overlap", [&](Two& two) { two.outputs[1].data = two.sum.data(); });
   fails("not aligned", [&](Two& two) { two.inputs[0].data = reinterpret_cast<char*>(two.x.data()) + 2; });
 
   Two two(2);
