@@ -163,6 +163,8 @@ class RunContext {
   virtual ThreadScratch thread_scratch() = 0;
 };
 
+struct Recipe;
+
 /// One node's operator: its name and normalised attributes. Immutable and shared between threads.
 class Op {
  public:
@@ -198,6 +200,14 @@ class Op {
   /// unchanged. Operators with a float type in their attributes (Cast, ConstantOfShape ...) return a
   /// converted copy.
   virtual std::shared_ptr<const Op> with_float_type(DType /*from*/, DType /*to*/) const { return nullptr; }
+
+  /// What makes this operator again (graph/recipe.hpp); nullptr if no table of factories has made it.
+  const std::shared_ptr<const Recipe>& recipe() const noexcept { return recipe_; }
+  /// For who makes the operator, before anybody else has it.
+  void set_recipe(std::shared_ptr<const Recipe> recipe) const { recipe_ = std::move(recipe); }
+
+ private:
+  mutable std::shared_ptr<const Recipe> recipe_;
 };
 
 using OpPtr = std::shared_ptr<const Op>;

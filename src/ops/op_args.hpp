@@ -6,29 +6,26 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "graph/op.hpp"
+#include "graph/recipe.hpp"
 
 namespace spinel::ops {
 
 using graph::Op;
 using graph::OpPtr;
 
-/// One attribute's value. Subgraphs are the importer's business; here a graph attribute is only its name.
-struct GraphAttribute {};
-using Attribute =
-    std::variant<float, int64_t, std::string, Tensor, graph::ValueType, std::vector<float>,
-                 std::vector<int64_t>, std::vector<std::string>, std::vector<Tensor>, GraphAttribute>;
+using graph::Attribute;
+using graph::Attributes;
+using graph::GraphAttribute;
 
 /// The arguments of a factory. The getters throw Error(bad_model) naming the attribute if it has another
 /// type, and remember what was read: an attribute that nobody read is refused, for it would change the result
 /// silently.
 class OpArgs {
  public:
-  OpArgs(std::string op_type, int version, std::map<std::string, Attribute, std::less<>> attributes,
-         size_t input_count, size_t output_count)
+  OpArgs(std::string op_type, int version, Attributes attributes, size_t input_count, size_t output_count)
       : op_type_(std::move(op_type)),
         version_(version),
         attributes_(std::move(attributes)),
@@ -40,6 +37,7 @@ class OpArgs {
   int version() const noexcept { return version_; }
   size_t input_count() const noexcept { return input_count_; }
   size_t output_count() const noexcept { return output_count_; }
+  const Attributes& attributes() const noexcept { return attributes_; }
 
   bool has(std::string_view name) const { return attributes_.find(name) != attributes_.end(); }
   float get_float(std::string_view name, float fallback) const;
@@ -66,7 +64,7 @@ class OpArgs {
  private:
   std::string op_type_;
   int version_;
-  std::map<std::string, Attribute, std::less<>> attributes_;
+  Attributes attributes_;
   size_t input_count_;
   size_t output_count_;
   mutable std::set<std::string, std::less<>> read_;

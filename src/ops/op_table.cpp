@@ -193,6 +193,8 @@ OpPtr make_op(const OpDef& def, const OpArgs& args) {
   if (const auto unread = args.unread(); !unread.empty())
     fail(ErrorCode::bad_model, "{} of opset {} has no attribute '{}'", def.name, args.version(),
          fmt::join(unread, "', '"));
+  op->set_recipe(std::make_shared<const graph::Recipe>(graph::Recipe{
+      std::string(def.domain), std::string(def.name), args.version(), args.attributes(), {}, {}}));
   return op;
 }
 

@@ -19,6 +19,7 @@ struct RegroupFactor {
 class Regroup final : public Op {
  public:
   explicit Regroup(std::vector<std::vector<RegroupFactor>> dims) : dims_(std::move(dims)) {}
+  const std::vector<std::vector<RegroupFactor>>& dims() const noexcept { return dims_; }
   /// Canonical text, for Node::attributes.
   std::string text() const;
 

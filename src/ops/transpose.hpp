@@ -13,6 +13,8 @@ class Transpose final : public Op {
   /// An empty `perm` reverses the axes.
   explicit Transpose(std::vector<int64_t> perm) : perm_(std::move(perm)) {}
 
+  const std::vector<int64_t>& perm() const noexcept { return perm_; }
+
   std::string_view name() const override { return "Transpose"; }
   void infer(InferContext& context) const override;
   void batch(BatchContext& context) const override;

@@ -137,6 +137,11 @@ class Converter {
     size_t changes = 0;
     for (Node& node : graph.nodes) {
       if (auto changed = node.op->with_float_type(from_, to_)) {
+        if (const auto& recipe = node.op->recipe()) {
+          graph::Recipe now = *recipe;
+          now.float_types.emplace_back(from_, to_);
+          changed->set_recipe(std::make_shared<const graph::Recipe>(std::move(now)));
+        }
         node.op = std::move(changed);
         node.attributes += fmt::format("{}floats={}", node.attributes.empty() ? "" : ", ", dtype_name(to_));
         ++changes;
