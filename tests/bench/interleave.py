@@ -17,6 +17,8 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SETTLE_SECONDS = 0.05
 REQUEST_LIMIT_SECONDS = 600
+QUIET_CORES = 0.2
+QUIET_SAMPLE_SECONDS = 0.25
 
 
 class PeerFailed(RuntimeError):
@@ -48,6 +50,19 @@ def busy_cpu_seconds():
     with open("/proc/stat") as stat:
         fields = [int(x) for x in stat.readline().split()[1:]]
     return (sum(fields[:3]) + sum(fields[5:8])) / TICKS_PER_SECOND
+
+
+quiet_wait_seconds = 0  # Set by --quiet-wait.
+
+
+def wait_for_quiet():
+    """Returns once the machine is nearly idle, after quiet_wait_seconds at the latest."""
+    deadline = time.time() + quiet_wait_seconds
+    while time.time() < deadline:
+        busy = busy_cpu_seconds()
+        time.sleep(QUIET_SAMPLE_SECONDS)
+        if busy_cpu_seconds() - busy <= QUIET_CORES * QUIET_SAMPLE_SECONDS:
+            return
 
 
 class Worker:
@@ -86,6 +101,7 @@ class Worker:
 
     def slice(self, batch, seconds, least_runs=1):
         """The worker's answer with `load` (the machine's load average) and `others` (cores that others kept busy)."""
+        wait_for_quiet()
         start, busy, own = time.time(), busy_cpu_seconds(), cpu_seconds_of(self.process.pid)
         answer = self.ask({"do": "slice", "batch": batch, "seconds": seconds, "least_runs": least_runs})
         elapsed = time.time() - start
@@ -118,8 +134,8 @@ LATENCY = Metric("latency", "median_ms", "ms", min)
 THROUGHPUT = Metric("throughput", "samples_per_s", "samples/s", max)
 
 
-def scout(candidates, metric, seconds, keep, failed):
-    """The `keep` best candidates of each peer by one slice each. Reasons of failures are added to `failed`."""
+def scout(candidates, metric, seconds, keep, failed, passes=1):
+    """The `keep` best candidates of each peer by the best of `passes` slices. Reasons of failures go to `failed`."""
     found = {}
     groups = {}
     for candidate in candidates:
@@ -128,7 +144,7 @@ def scout(candidates, metric, seconds, keep, failed):
         try:
             with Worker(group[0].python, group[0].setting) as worker:
                 for candidate in group:
-                    value = worker.slice(candidate.batch, seconds)[metric.key]
+                    value = metric.best(worker.slice(candidate.batch, seconds)[metric.key] for _ in range(passes))
                     say(f"    scouting {peer}, {candidate.label()}: {value:.2f} {metric.unit}")
                     found.setdefault(peer, []).append((value, candidate))
         except PeerFailed as error:
@@ -159,13 +175,13 @@ def in_turns(candidates, rounds, seconds, around=None):
             worker.close()
 
 
-def measure(candidates, metric, rounds, seconds, keep, scouting_seconds):
+def measure(candidates, metric, rounds, seconds, keep, scouting_seconds, scouting_passes):
     """For each peer the best of its candidates: {"value", "setting", "batch", "rounds", "load", "others"}.
 
     Returns that by peer, and the reason by peer where all candidates failed.
     """
     failed = {}
-    chosen = scout(candidates, metric, scouting_seconds, keep, failed)
+    chosen = scout(candidates, metric, scouting_seconds, keep, failed, scouting_passes)
     results = {}
     for candidate, slices in zip(chosen, in_turns(chosen, rounds, seconds)):
         values = [s[metric.key] for s in slices]

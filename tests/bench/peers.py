@@ -6,7 +6,7 @@
     tests/bench/peers.py --models resnet50 --peers spinel,onnxruntime --batch 1,8 --rounds 5 --latency
 
 Each peer has a process for itself that loads the network once and answers slices; between its slices it is stopped.
-One scouting slice a setting and batch finds each peer's best (settings.py lists what is tried), then the best ones take
+Scouting slices of every setting and batch find each peer's best (settings.py lists what is tried), then the best ones take
 turns for --rounds rounds; a figure is the median over those. Prints Markdown; --json keeps every slice.
 
 Without --quick or --full: latency and throughput of the models and peers that are named. Models that are missing in
@@ -31,11 +31,11 @@ import settings
 from interleave import LATENCY, THROUGHPUT, PeerFailed, Worker, say
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SCENARIOS = ("spas", "beside_load", "memory", "load")
+SCOUTING_SECONDS = 0.7
 
-QUICK = {"batch": [1, 8], "rounds": 3, "slice": 0.5, "keep": 1}
-FULL = {"batch": [1, 2, 4, 8, 16, 32, 64], "rounds": 7, "slice": 1.5, "keep": 2}
-DEFAULT = {"batch": [1, 4, 8, 16, 32], "rounds": 5, "slice": 1.0, "keep": 1}
+QUICK = {"batch": [1, 8], "rounds": 3, "slice": 0.5, "keep": 1, "passes": 1}
+FULL = {"batch": [1, 2, 4, 8, 16, 32, 64], "rounds": 7, "slice": 1.5, "keep": 2, "passes": 2}
+DEFAULT = {"batch": [1, 4, 8, 16, 32], "rounds": 5, "slice": 1.0, "keep": 1, "passes": 2}
 
 
 def names(text):
@@ -60,6 +60,9 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--slice", type=float, help="seconds of one slice")
     parser.add_argument("--keep", type=int, help="settings of a peer that go from scouting to the rounds")
+    parser.add_argument("--passes", type=int, help="scouting slices of a setting and batch, of which the best counts")
+    parser.add_argument("--quiet-wait", type=float, default=0,
+                        help="seconds that a slice waits at most for other processes to leave the machine idle")
     parser.add_argument("--latency", action="store_true", help="measure latency; alone unless --throughput is there")
     parser.add_argument("--throughput", action="store_true")
     parser.add_argument("--spas", type=numbers, help="scaling over these numbers of SPAs, e.g. 1,2")
@@ -71,6 +74,8 @@ def parse_arguments():
     parser.add_argument("--spinel", type=pathlib.Path, default=ROOT / "build" / "lib" / "libspinel.so",
                         help="the shared library to measure")
     parser.add_argument("--json", type=pathlib.Path, help="file for all figures")
+    parser.add_argument("--page", type=pathlib.Path, help="page whose part between <!-- measured --> and <!-- end --> "
+                        "becomes this measurement, as in docs/benchmarks.md")
     arguments = parser.parse_args()
     preset = QUICK if arguments.quick else FULL if arguments.full else DEFAULT
     for key, value in preset.items():
@@ -163,9 +168,13 @@ def measure_network(all_settings, arguments, network, versions):
         wanted.append((THROUGHPUT, lambda p: all_settings.throughput(p, network, arguments.dtype, arguments.batch)))
     for metric, choose in wanted:
         say(f"  {metric.name}")
-        result[metric.name], broken = interleave.measure(candidates_of(choose), metric, arguments.rounds, arguments.slice,
-                                                         arguments.keep, min(arguments.slice, 0.7))
-        failed.update(broken)
+        try:
+            result[metric.name], broken = interleave.measure(
+                candidates_of(choose), metric, arguments.rounds, arguments.slice, arguments.keep,
+                min(arguments.slice, SCOUTING_SECONDS), arguments.passes)
+            failed.update(broken)
+        except PeerFailed as error:  # One that could still do it while scouting.
+            failed[metric.name] = str(error)
     return result
 
 
@@ -193,6 +202,7 @@ def cpu_name():
 
 def main():
     arguments = parse_arguments()
+    interleave.quiet_wait_seconds = arguments.quiet_wait
     export_models(arguments)
     all_settings = settings.Settings(arguments.threads, arguments.models_folder, arguments.cache, arguments.spinel)
     document = {"command": shlex.join(sys.argv), "machine": {"cpu": cpu_name(), "cores": os.cpu_count()},
@@ -211,7 +221,10 @@ def main():
     say("scenarios")
     document["scenarios"] = measure_scenarios(all_settings, arguments)
     save()
-    print(report.markdown(document))
+    text = report.markdown(document)
+    print(text)
+    if arguments.page:
+        arguments.page.write_text(report.replace_measured(arguments.page.read_text(), document["command"], text))
 
 
 if __name__ == "__main__":

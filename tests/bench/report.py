@@ -116,3 +116,13 @@ def markdown(document):
         lines.append(f"- other processes kept {sum(others) / len(others):.2f} cores busy on average, {max(others):.2f} at "
                      "most in one slice")
     return "\n\n".join([*parts, "\n".join(lines)]) + "\n"
+
+
+def replace_measured(page, command, text):
+    """The page with `text`, and the command that made it, between its two marks. Raises ValueError without them."""
+    begin, end = "<!-- measured -->\n", "<!-- end -->"
+    head, found, rest = page.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page lacks {begin.strip()} or {end}")
+    return f"{head}{begin}`{command}`\n\n{text}{end}{tail}"
