@@ -70,7 +70,7 @@ TEST_CASE("passes: identities and duplicates go, results stay", "[passes]") {
   const graph::Graph before = import(model);
   graph::Graph after = import(model);
   passes::run_pipeline(after, {});
-  CHECK(after.nodes.size() == 2);
+  CHECK(after.nodes.size() == 1);  // Abs and Add in one.
   CHECK(after.output_names[0] == "y");
   const Tensor x = random_floats({5}, 1);
   CHECK(same(run(before, x), run(after, x)));
@@ -82,7 +82,7 @@ TEST_CASE("passes: nodes that differ in an attribute are no duplicates", "[passe
   model.node("LeakyRelu", {"x"}, {"a"}, {{"alpha", 0.1f}}).node("LeakyRelu", {"x"}, {"b"}, {{"alpha", 0.2f}});
   model.node("Add", {"a", "b"}, {"y"}).output("y", DType::float32);
   graph::Graph after = import(model);
-  passes::run_pipeline(after, {});
+  CHECK(passes::remove_duplicates(after, {}) == 0);
   CHECK(count(after, "LeakyRelu") == 2);
 }
 
