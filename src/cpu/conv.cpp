@@ -1,6 +1,7 @@
 #include "cpu/conv.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.hpp"
 #include "cpu/patches.hpp"
@@ -61,15 +62,15 @@ ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int6
   return ConvAlgorithm::product;
 }
 
-Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
-  if (layer.algorithm == ConvAlgorithm::winograd) return pack_winograd_weights(kernels, layer, weights);
+Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& weights) {
+  if (layer.algorithm == ConvAlgorithm::winograd) return pack_winograd_weights(*isa.kernels, layer, weights);
   const int64_t columns = layer.out_channels / layer.group;
   const int64_t channels = layer.in_channels / layer.group;
   const int64_t taps = layer.kernel_h * layer.kernel_w;
   if (layer.algorithm == ConvAlgorithm::depthwise) return pack_depthwise_weights(layer, weights);
   const int64_t depth = layer.depth();
-  const int64_t group_size = kernels.packed_size(depth, columns);
-  Tensor packed(DType::float32, {layer.group * group_size});
+  const int64_t group_size = packed_weights_size(isa, layer.half_chunk, depth, columns);
+  Tensor packed = Tensor::uninitialized(layer.dtype, {layer.group * group_size});
   const Tensor wide = ops::to_float32(weights);
   // [tap, channel, column]: the order of K in the patches.
   std::vector<float> ordered(static_cast<size_t>(depth * columns));
@@ -79,22 +80,24 @@ Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const T
       for (int64_t c = 0; c < channels; ++c)
         for (int64_t t = 0; t < taps; ++t)
           ordered[static_cast<size_t>((t * channels + c) * columns + n)] = *from++;
-    kernels.pack_columns(ordered.data(), columns, 1, depth, columns,
-                         packed.data<float>().data() + g * group_size);
+    const Tensor one =
+        pack_weights(isa, layer.dtype, layer.half_chunk, ordered.data(), columns, 1, depth, columns);
+    std::memcpy(static_cast<std::byte*>(packed.raw()) + static_cast<size_t>(g) * one.size_bytes(), one.raw(),
+                one.size_bytes());
   }
-  return convert(packed, weights.dtype());
+  return packed;
 }
 
 std::string conv_text(const ConvLayer& layer) {
   const ops::WindowAttrs& w = layer.window;
   return fmt::format(
       "{} kernel={}x{} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
-      "finite={} "
+      "finite={} half_chunk={} "
       "activation={}({},{})",
       dtype_name(layer.dtype), layer.kernel_h, layer.kernel_w, dims_text(w.strides), dims_text(w.dilations),
       dims_text(w.pads), static_cast<int>(w.auto_pad), layer.group, layer.in_channels, layer.out_channels,
-      static_cast<int>(layer.algorithm), layer.finite_weights, static_cast<int>(layer.activation), layer.low,
-      layer.high);
+      static_cast<int>(layer.algorithm), layer.finite_weights, layer.half_chunk,
+      static_cast<int>(layer.activation), layer.low, layer.high);
 }
 
 std::shared_ptr<const NhwcConv> NhwcConv::with_activation(Activation activation, float low,
@@ -115,6 +118,7 @@ std::string_view NhwcConv::kernel() const {
     case ConvAlgorithm::product:
       break;
   }
+  if (layer_.half_chunk != 0) return is_pointwise(layer_) ? "pointwise_fp16" : "patches_fp16";
   return is_pointwise(layer_) ? "pointwise" : "patches";
 }
 
@@ -152,7 +156,9 @@ graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
 /// What is known of the product before running.
 Product NhwcConv::product() const {
   return {.half = layer_.dtype == DType::float16,
-          .half_weights = layer_.dtype == DType::float16,
+          .half_weights = layer_.dtype == DType::float16 && layer_.half_chunk == 0,
+          .half_chunk = layer_.half_chunk,
+          .half_kernels = isa_.half_kernels,
           .from_patches = !is_pointwise(layer_),
           .finite_weights = layer_.finite_weights,
           .a_stride = layer_.in_channels,
@@ -208,12 +214,11 @@ void NhwcConv::run_depthwise(graph::RunContext& context, const Tensor& x, Tensor
 }
 
 void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const {
-  const Kernels& kernels = *isa_.kernels;
   const Epilogue following = epilogue(context);
   Product all = product();
   const int64_t channels = layer_.in_channels / layer_.group;
   const int64_t element = dtype_bits(layer_.dtype) / 8;
-  const int64_t packed = kernels.packed_size(all.depth, all.columns);
+  const int64_t packed = packed_weights_size(isa_, all.half_chunk, all.depth, all.columns);
   all.patches = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
   all.patches.channels = channels;
   all.rows = y.dim(0) * y.dim(1) * y.dim(2);
@@ -229,7 +234,7 @@ void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& 
     if (p.epilogue.bias != nullptr) p.epilogue.bias += g * p.columns;
     return p;
   };
-  run_products(context, kernels, layer_.group, make);
+  run_products(context, *isa_.kernels, layer_.group, make);
 }
 
 }  // namespace spinel::cpu

@@ -15,7 +15,8 @@ enum class ConvAlgorithm {
 
 /// What is known of a convolution when it is compiled.
 struct ConvLayer {
-  DType dtype = DType::float32;  ///< float32 or float16, of X, Y and the residual; arithmetic is in float32.
+  DType dtype = DType::float32;  ///< float32 or float16, of X, Y and the residual.
+  int64_t half_chunk = 0;        ///< See Product; 0: arithmetic in float32.
   ops::WindowAttrs window;       ///< Of two axes, lists filled in.
   int64_t kernel_h = 1, kernel_w = 1;
   int64_t group = 1;
@@ -35,7 +36,7 @@ struct ConvLayer {
 ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width);
 
 /// W [M, C / group, kernel_h, kernel_w] in the order that the layer's algorithm reads.
-Tensor pack_conv_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights);
+Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& weights);
 
 /// Inputs X [N, H, W, C], packed weights, optional bias [M], optional residual of the output's dims; output
 /// [N, out_h, out_w, M] = activation(conv(X) + bias + residual).

@@ -1,6 +1,7 @@
 #include "cpu/isa.hpp"
 
 #include "base/text.hpp"
+#include "cpu/half_kernels.hpp"
 #include "cpu/kernels.hpp"
 
 namespace spinel::cpu {
@@ -12,21 +13,33 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 // F16C is not among the names that the compilers know; every processor with AVX2 has it.
+#if defined(SPINEL_HAS_AVX512_FP16)
+bool has_avx512_fp16() { return has_avx512() && __builtin_cpu_supports("avx512fp16"); }
+#endif
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #endif
 bool always() { return true; }
 
 const Isa isa_table[] = {
 #if defined(__x86_64__)
-    {"avx512", has_avx512, &avx512::kernels},
-    {"avx2", has_avx2, &avx2::kernels},
+#if defined(SPINEL_HAS_AVX512_FP16)
+    {"avx512_fp16", has_avx512_fp16, &avx512::kernels, &avx512_fp16::half_kernels},
 #endif
-    {"portable", always, &portable::kernels},
+    {"avx512", has_avx512, &avx512::kernels, nullptr},
+    {"avx2", has_avx2, &avx2::kernels, nullptr},
+#endif
+    {"portable", always, &portable::kernels, nullptr},
 };
 
 }  // namespace
 
 std::span<const Isa> isas() { return isa_table; }
+
+bool has_isa(std::string_view name) {
+  for (const Isa& isa : isa_table)
+    if (name == isa.name) return isa.available();
+  return false;
+}
 
 const Isa& best_isa() {
   for (const Isa& isa : isa_table)

@@ -144,6 +144,9 @@ struct Kernels {
   /// between rows. Returns false, and copies nothing, if all of them lie on padding.
   bool (*pack_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
                        int64_t to_stride);
+  /// The same of float16 into float16.
+  bool (*pack_half_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth,
+                            uint16_t* to, int64_t to_stride);
 
   /// u[36][count] = G g G^T of the filters taps[3 * 3][count].
   void (*winograd_weights)(const float* taps, int64_t count, float* u);

@@ -5,19 +5,17 @@
 
 namespace spinel::cpu {
 
-Tensor pack_linear_weights(const Kernels& kernels, const Tensor& b, bool transposed) {
-  const int64_t depth = b.dim(transposed ? 1 : 0);
-  const int64_t columns = b.dim(transposed ? 0 : 1);
-  Tensor packed(DType::float32, {kernels.packed_size(depth, columns)});
+Tensor pack_linear_weights(const Isa& isa, const LinearLayer& layer, const Tensor& b, bool transposed) {
   const Tensor wide = ops::to_float32(b);
-  kernels.pack_columns(wide.data<float>().data(), transposed ? 1 : columns, transposed ? depth : 1, depth,
-                       columns, packed.data<float>().data());
-  return convert(packed, b.dtype());
+  return pack_weights(isa, layer.dtype, layer.half_chunk, wide.data<float>().data(),
+                      transposed ? 1 : layer.columns, transposed ? layer.depth : 1, layer.depth,
+                      layer.columns);
 }
 
 std::string linear_text(const LinearLayer& layer) {
-  return fmt::format("{} depth={} columns={} activation={}({},{})", dtype_name(layer.dtype), layer.depth,
-                     layer.columns, static_cast<int>(layer.activation), layer.low, layer.high);
+  return fmt::format("{} half_chunk={} depth={} columns={} activation={}({},{})", dtype_name(layer.dtype),
+                     layer.half_chunk, layer.depth, layer.columns, static_cast<int>(layer.activation),
+                     layer.low, layer.high);
 }
 
 std::shared_ptr<const Linear> Linear::with_activation(Activation activation, float low, float high) const {
@@ -54,7 +52,9 @@ graph::Scratch Linear::scratch(const graph::ScratchContext&) const {
 /// What is known of the product before running.
 Product Linear::product() const {
   return {.half = layer_.dtype == DType::float16,
-          .half_weights = layer_.dtype == DType::float16,
+          .half_weights = layer_.dtype == DType::float16 && layer_.half_chunk == 0,
+          .half_chunk = layer_.half_chunk,
+          .half_kernels = isa_.half_kernels,
           .a_stride = layer_.depth,
           .c_stride = layer_.columns,
           .residual_stride = layer_.columns,

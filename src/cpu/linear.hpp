@@ -8,7 +8,8 @@
 namespace spinel::cpu {
 
 struct LinearLayer {
-  DType dtype = DType::float32;  ///< float32 or float16, of A, Y and the residual; arithmetic is in float32.
+  DType dtype = DType::float32;  ///< float32 or float16, of A, Y and the residual.
+  int64_t half_chunk = 0;        ///< See Product; 0: arithmetic in float32.
   int64_t depth = 0;             ///< K
   int64_t columns = 0;           ///< N
   Activation activation = Activation::none;
@@ -17,7 +18,7 @@ struct LinearLayer {
 };
 
 /// B [K, N], or [N, K] if transposed, in the order that Linear reads.
-Tensor pack_linear_weights(const Kernels& kernels, const Tensor& b, bool transposed);
+Tensor pack_linear_weights(const Isa& isa, const LinearLayer& layer, const Tensor& b, bool transposed);
 
 /// Inputs A [..., K], packed weights, optional bias [N], optional residual of the output's dims; output
 /// [..., N] = activation(A * B + bias + residual).
@@ -29,7 +30,7 @@ class Linear final : public graph::Op {
   std::shared_ptr<const Linear> with_activation(Activation activation, float low, float high) const;
 
   std::string_view name() const override { return "Linear"; }
-  std::string_view kernel() const override { return "packed"; }
+  std::string_view kernel() const override { return layer_.half_chunk != 0 ? "packed_fp16" : "packed"; }
   void infer(graph::InferContext& context) const override;
   void batch(graph::BatchContext& context) const override;
   graph::Scratch scratch(const graph::ScratchContext& context) const override;

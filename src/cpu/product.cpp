@@ -16,9 +16,14 @@ constexpr int64_t half_columns = 512;
 constexpr int64_t min_task_operations = int64_t{1} << 18;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t patch_stride(int64_t depth) { return std::min(depth, depth_block) + patch_padding; }
-/// Whether A has to be copied before it can be multiplied.
-bool packs_rows(const Product& p) { return p.from_patches || p.half; }
+int64_t depth_step(const Product& p) { return p.half_chunk != 0 ? half_depth_block : depth_block; }
+int64_t patch_stride(const Product& p) { return std::min(p.depth, depth_step(p)) + patch_padding; }
+/// Whether A has to be copied before it can be multiplied. Float16 arithmetic reads pairs, which must not
+/// reach into the next row.
+bool packs_rows(const Product& p) {
+  if (p.half_chunk != 0) return p.from_patches || p.depth % 2 != 0;
+  return p.from_patches || p.half;
+}
 
 /// How one product is cut: blocks of rows, and groups of columns where there are few rows.
 struct Cut {
@@ -50,7 +55,7 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
 
 /// A task's scratch memory, floats each.
 struct Buffers {
-  float* rows;   ///< A depth block of A.
+  float* rows;   ///< A depth block of A; float16 where that is the arithmetic.
   float* panel;  ///< A depth block of a panel of B, widened.
   float* sums;   ///< C before it becomes float16.
 };
@@ -58,75 +63,136 @@ struct Buffers {
 Buffers cut_scratch(const Kernels& kernels, const Product& p, std::byte* scratch) {
   Buffers buffers{};
   buffers.rows = reinterpret_cast<float*>(scratch);
-  buffers.panel =
-      buffers.rows + (packs_rows(p) ? kernels.tile_rows * block_tiles * patch_stride(p.depth) : 0);
+  buffers.panel = buffers.rows + (packs_rows(p) ? kernels.tile_rows * block_tiles * patch_stride(p) : 0);
   buffers.sums = buffers.panel + (p.half_weights ? depth_block * kernels.panel_columns : 0);
   return buffers;
 }
 
-void run_block(const Kernels& kernels, const Product& p, int64_t row, int64_t rows, int64_t column,
-               int64_t columns, const Buffers& buffers) {
-  Epilogue epilogue = p.epilogue;
-  if (epilogue.bias != nullptr) epilogue.bias += column;
-  GemmBlock block{.panel = buffers.panel, .whole_depth = p.depth, .rows = rows, .columns = columns};
-  const int64_t first_panel = column * p.depth;
+/// A task's part of a product.
+struct Part {
+  int64_t row, rows;
+  int64_t column, columns;
+  Epilogue epilogue;
+};
+
+/// Where a part's sums are kept, and what they begin with.
+template <class Block>
+void set_sums(const Kernels& kernels, const Product& p, const Part& part, float* sums, Block& block) {
+  const int64_t residual_offset = part.row * p.residual_stride + part.column;
+  if (!p.half) {
+    block.c = static_cast<float*>(p.c) + part.row * p.c_stride + part.column;
+    block.c_stride = p.c_stride;
+    if (p.residual == nullptr) return;
+    block.start = static_cast<const float*>(p.residual) + residual_offset;
+    block.start_stride = p.residual_stride;
+    return;
+  }
+  block.c = sums;
+  block.c_stride = part.columns;
+  if (p.residual == nullptr) return;
+  kernels.widen_rows(static_cast<const uint16_t*>(p.residual) + residual_offset, p.residual_stride, part.rows,
+                     part.columns, sums, part.columns);
+  block.start = sums;
+  block.start_stride = part.columns;
+}
+
+void store_halves(const Kernels& kernels, const Product& p, const Part& part, const float* sums) {
+  kernels.narrow_rows(sums, part.columns, part.rows, part.columns,
+                      static_cast<uint16_t*>(p.c) + part.row * p.c_stride + part.column, p.c_stride);
+}
+
+/// Arithmetic in float32.
+void run_part(const Kernels& kernels, const Product& p, const Part& part, const Buffers& buffers) {
+  GemmBlock block{.panel = buffers.panel, .whole_depth = p.depth, .rows = part.rows, .columns = part.columns};
+  set_sums(kernels, p, part, buffers.sums, block);
+  const int64_t first_panel = part.column * p.depth;
   if (p.half_weights)
     block.half_b = static_cast<const uint16_t*>(p.b) + first_panel;
   else
     block.b = static_cast<const float*>(p.b) + first_panel;
-
-  const int64_t c_offset = row * p.c_stride + column;
-  const int64_t residual_offset = row * p.residual_stride + column;
-  if (p.half) {
-    block.c = buffers.sums;
-    block.c_stride = columns;
-    if (p.residual != nullptr) {
-      kernels.widen_rows(static_cast<const uint16_t*>(p.residual) + residual_offset, p.residual_stride, rows,
-                         columns, buffers.sums, columns);
-      block.start = buffers.sums;
-      block.start_stride = columns;
-    }
-  } else {
-    block.c = static_cast<float*>(p.c) + c_offset;
-    block.c_stride = p.c_stride;
-    if (p.residual != nullptr) {
-      block.start = static_cast<const float*>(p.residual) + residual_offset;
-      block.start_stride = p.residual_stride;
-    }
-  }
-
   for (int64_t k = 0; k < p.depth; k += depth_block) {
     const int64_t depth = std::min(depth_block, p.depth - k);
-    if (packs_rows(p)) {
-      block.a = buffers.rows;
-      block.a_stride = patch_stride(p.depth);
-    } else {
-      block.a = static_cast<const float*>(p.a) + row * p.a_stride + k;
-      block.a_stride = p.a_stride;
-    }
+    const bool packed = packs_rows(p);
+    block.a_stride = packed ? patch_stride(p) : p.a_stride;
+    block.a = packed ? buffers.rows : static_cast<const float*>(p.a) + part.row * p.a_stride + k;
     // The first and the last block do more than to add.
     const bool adds = p.finite_weights && p.residual == nullptr && k > 0 && k + depth < p.depth;
     if (p.from_patches) {
-      const bool some = kernels.pack_patches(p.patches, row, rows, k, depth, buffers.rows, block.a_stride);
+      const bool some =
+          kernels.pack_patches(p.patches, part.row, part.rows, k, depth, buffers.rows, block.a_stride);
       if (!some && adds) continue;
-      if (!some) std::fill_n(buffers.rows, rows * block.a_stride, 0.0F);
+      if (!some) std::fill_n(buffers.rows, part.rows * block.a_stride, 0.0F);
     } else if (p.half) {
-      kernels.widen_rows(static_cast<const uint16_t*>(p.a) + row * p.a_stride + k, p.a_stride, rows, depth,
-                         buffers.rows, block.a_stride);
+      kernels.widen_rows(static_cast<const uint16_t*>(p.a) + part.row * p.a_stride + k, p.a_stride, part.rows,
+                         depth, buffers.rows, block.a_stride);
     }
     block.k = k;
     block.depth = depth;
-    block.epilogue = k + depth == p.depth ? &epilogue : nullptr;
+    block.epilogue = k + depth == p.depth ? &part.epilogue : nullptr;
     kernels.gemm_block(block);
     block.start = block.c;
     block.start_stride = block.c_stride;
   }
-  if (p.half)
-    kernels.narrow_rows(buffers.sums, columns, rows, columns, static_cast<uint16_t*>(p.c) + c_offset,
-                        p.c_stride);
+  if (p.half) store_halves(kernels, p, part, buffers.sums);
+}
+
+/// Arithmetic in float16.
+void run_half_part(const Kernels& kernels, const Product& p, const Part& part, const Buffers& buffers) {
+  const int64_t whole_depth = p.depth + p.depth % 2;
+  auto* const rows = reinterpret_cast<uint16_t*>(buffers.rows);
+  HalfGemmBlock block{.b = static_cast<const uint16_t*>(p.b) + part.column * whole_depth,
+                      .whole_depth = whole_depth,
+                      .chunk = p.half_chunk,
+                      .rows = part.rows,
+                      .columns = part.columns};
+  set_sums(kernels, p, part, buffers.sums, block);
+  for (int64_t k = 0; k < p.depth; k += half_depth_block) {
+    const int64_t depth = std::min(half_depth_block, p.depth - k);
+    const bool packed = packs_rows(p);
+    block.a_stride = packed ? patch_stride(p) : p.a_stride;
+    block.a = packed ? rows : static_cast<const uint16_t*>(p.a) + part.row * p.a_stride + k;
+    if (packed && depth % 2 != 0)
+      for (int64_t r = 0; r < part.rows; ++r) rows[r * block.a_stride + depth] = 0;
+    const bool adds = p.finite_weights && p.residual == nullptr && k > 0 && k + depth < p.depth;
+    if (p.from_patches) {
+      const bool some =
+          kernels.pack_half_patches(p.patches, part.row, part.rows, k, depth, rows, block.a_stride);
+      if (!some && adds) continue;
+      if (!some) std::fill_n(rows, part.rows * block.a_stride, uint16_t{0});
+    } else if (packed) {
+      const auto* from = static_cast<const uint16_t*>(p.a) + part.row * p.a_stride + k;
+      for (int64_t r = 0; r < part.rows; ++r)
+        std::copy_n(from + r * p.a_stride, depth, rows + r * block.a_stride);
+    }
+    block.k = k;
+    block.depth = depth + depth % 2;
+    block.epilogue = k + depth == p.depth ? &part.epilogue : nullptr;
+    p.half_kernels->gemm_block(block);
+    block.start = block.c;
+    block.start_stride = block.c_stride;
+  }
+  store_halves(kernels, p, part, buffers.sums);
 }
 
 }  // namespace
+
+Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float* from, int64_t row_stride,
+                    int64_t column_stride, int64_t depth, int64_t columns) {
+  if (half_chunk != 0) {
+    Tensor packed(DType::float16, {isa.half_kernels->packed_size(depth, columns)});
+    isa.half_kernels->pack_columns(from, row_stride, column_stride, depth, columns,
+                                   static_cast<uint16_t*>(packed.raw()));
+    return packed;
+  }
+  Tensor packed(DType::float32, {isa.kernels->packed_size(depth, columns)});
+  isa.kernels->pack_columns(from, row_stride, column_stride, depth, columns, packed.data<float>().data());
+  return convert(packed, dtype);
+}
+
+int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, int64_t columns) {
+  return half_chunk != 0 ? isa.half_kernels->packed_size(depth, columns)
+                         : isa.kernels->packed_size(depth, columns);
+}
 
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
   const Buffers end = cut_scratch(kernels, product, nullptr);
@@ -145,11 +211,20 @@ void run_products(graph::RunContext& context, const Kernels& kernels, int64_t co
     const int64_t row = task % cut.blocks * cut.block_rows;
     const int64_t column = task / cut.blocks % cut.groups * cut.group_columns;
     const Product p = make(task / cut.blocks / cut.groups);
-    run_block(kernels, p, row, std::min(cut.block_rows, p.rows - row), column,
-              std::min(cut.group_columns, p.columns - column), cut_scratch(kernels, p, scratch));
+    Part part{.row = row,
+              .rows = std::min(cut.block_rows, p.rows - row),
+              .column = column,
+              .columns = std::min(cut.group_columns, p.columns - column),
+              .epilogue = p.epilogue};
+    if (part.epilogue.bias != nullptr) part.epilogue.bias += column;
+    const Buffers buffers = cut_scratch(kernels, p, scratch);
+    if (p.half_chunk != 0)
+      run_half_part(kernels, p, part, buffers);
+    else
+      run_part(kernels, p, part, buffers);
   };
   const int64_t tasks = count * cut.groups * cut.blocks;
-  if (packs_rows(first) || first.half_weights)
+  if (packs_rows(first) || first.half)
     context.parallel_for_scratch(tasks, run_task);
   else
     context.parallel_for(tasks, [&](int64_t task) { run_task(task, nullptr); });

@@ -1,5 +1,7 @@
 // The product that convolutions and linear layers come down to, cut into tasks.
 #pragma once
+#include "cpu/half_kernels.hpp"
+#include "cpu/isa.hpp"
 #include "cpu/kernels.hpp"
 #include "graph/op.hpp"
 
@@ -9,6 +11,10 @@ namespace spinel::cpu {
 struct Product {
   bool half = false;          ///< A, C, the residual and the patches are float16, else float32.
   bool half_weights = false;  ///< B is float16.
+  /// Not 0: arithmetic in float16, in sums of at most as many products; B as HalfKernels::pack_columns has
+  /// it.
+  int64_t half_chunk = 0;
+  const HalfKernels* half_kernels = nullptr;
   bool from_patches = false;  ///< A is the patches.
   Patches patches = {};
   /// B has no Inf and no NaN: then products with zeros change no sum (which began with +0, so that it is
@@ -30,8 +36,15 @@ struct Product {
 /// Scratch that a task of run_products needs.
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product);
 
+/// Packs B (from[k * row_stride + n * column_stride]) as a product with these options reads it. `dtype`: of
+/// the layer.
+Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float* from, int64_t row_stride,
+                    int64_t column_stride, int64_t depth, int64_t columns);
+/// Elements of the result.
+int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, int64_t columns);
+
 /// Runs `count` products of equal sizes, which `make(i)` describes, on the context's threads. Each element is
-/// summed in float32 over depth_block after depth_block, however the work is cut.
+/// summed over depth_block after depth_block (half_chunk after half_chunk), however the work is cut.
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
                   FunctionRef<Product(int64_t index)> make);
 

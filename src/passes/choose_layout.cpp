@@ -44,6 +44,7 @@ class Layout {
  public:
   Layout(Graph& graph, const Settings& settings)
       : graph_(graph),
+        settings_(settings),
         isa_(*settings.isa),
         nhwc_(graph.values.size(), no_value),
         owed_(graph.values.size(), false) {}
@@ -121,13 +122,14 @@ class Layout {
     if (!has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
       return lower_planar_conv(node, std::move(layer));
     layer.finite_weights = all_finite(weights);
+    if (x.dtype == DType::float16 && isa_.half_kernels != nullptr) layer.half_chunk = settings_.half_chunk;
     layer.algorithm = cpu::choose_conv_algorithm(layer, size(2), size(3));
 
     Node lowered = like(node);
     lowered.attributes = cpu::conv_text(layer);
     lowered.inputs = {provide_nhwc(node.inputs[0]),
                       add_constant(graph_.value(node.inputs[1]).name + ".packed",
-                                   cpu::pack_conv_weights(*isa_.kernels, layer, weights))};
+                                   cpu::pack_conv_weights(isa_, layer, weights))};
     if (has_bias)
       lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(constant(node, 2))));
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
@@ -406,6 +408,7 @@ class Layout {
   }
 
   Graph& graph_;
+  const Settings& settings_;
   const cpu::Isa& isa_;
   std::vector<ValueId> nhwc_;  ///< By plain value: its channels-last form.
   std::vector<bool> owed_;     ///< By plain value: it was lowered, and nobody has read its plain form yet.

@@ -4,6 +4,12 @@
 #include "graph/interpret.hpp"
 #include "passes/pipeline.hpp"
 
+#if defined(SPINEL_HAS_FP16_EMULATION)
+namespace spinel::cpu::avx512_fp16_emulated {
+extern const HalfKernels half_kernels;
+}
+#endif
+
 namespace spinel::passes {
 namespace {
 
@@ -198,6 +204,78 @@ TEST_CASE("linear layers") {
       }
   });
 }
+
+#if defined(SPINEL_HAS_FP16_EMULATION)
+
+/// The float16 kernels of machines that have the arithmetic, compiled for those that have not.
+const cpu::Isa& emulated_isa() {
+  static const cpu::Isa isa{"avx512_fp16 emulated", nullptr, cpu::find_isa("avx512").kernels,
+                            &cpu::avx512_fp16_emulated::half_kernels};
+  return isa;
+}
+
+/// L2 error of float16 results against float64, relative.
+void check_half(const KernelCase& c, int64_t chunk, double most, bool residual) {
+  INFO(c.line << ", chunk " << chunk);
+  std::vector<Tensor> inputs = cpu::testing::make_inputs(c, DType::float16, -1, 1);
+  Model tuned(c, inputs);
+  tuned.finish();
+  Model reference(c, widened(inputs));
+  reference.finish();
+  std::vector<Tensor> feeds{inputs[0]};
+  if (residual) {
+    feeds.push_back(ops::testing::noise(*graph::constant_dims(*tuned.graph.value(tuned.y).type.shape), 9, -1,
+                                        1, DType::float16));
+    for (Model* model : {&tuned, &reference}) {
+      const ValueId r = model->add_value("r", model == &tuned ? feeds[1] : convert(feeds[1], DType::float64));
+      model->graph.inputs.push_back(r);
+      model->y = model->add("Add", 14, {}, {model->y, r});
+      model->finish();
+    }
+  }
+  Settings settings;
+  settings.isa = &emulated_isa();
+  settings.half_chunk = chunk;
+  run_pipeline(tuned.graph, settings);
+  const Tensor got = convert(tuned.run(feeds), DType::float64);
+  const Tensor expected = reference.run(widened(feeds));
+  double error = 0, sum = 0;
+  for (size_t i = 0; i < got.data<double>().size(); ++i) {
+    error += std::pow(got.data<double>()[i] - expected.data<double>()[i], 2);
+    sum += std::pow(expected.data<double>()[i], 2);
+  }
+  CHECK(std::sqrt(error / sum) < most);
+}
+
+TEST_CASE("products in float16 arithmetic") {
+  if (!cpu::has_isa("avx512")) return;
+  // Random signs cancel, which makes the relative errors larger than those of a network's layers.
+  for (const char* file : {"conv.txt", "linear.txt"})
+    for (const KernelCase& c : cpu::testing::read_cases(file)) {
+      check_half(c, 64, 3e-3, false);
+      check_half(c, 128, 4e-3, false);
+      check_half(c, 256, 6e-3, c.op == "Conv" && c.inputs[1].dims[1] > 4);
+    }
+}
+
+TEST_CASE("products in float16 arithmetic overflow to infinity") {
+  if (!cpu::has_isa("avx512")) return;
+  KernelCase c;
+  c.op = "MatMul";
+  c.inputs.resize(2);
+  Tensor a = convert(Tensor::from<float>({1, 2}, {300.0F, 1.0F}), DType::float16);
+  Tensor b = convert(Tensor::from<float>({2, 2}, {300.0F, 1.0F, 0.0F, 2.0F}), DType::float16);
+  Model model(c, {a, b});
+  model.finish();
+  Settings settings;
+  settings.isa = &emulated_isa();
+  run_pipeline(model.graph, settings);
+  const Tensor y = convert(model.run({a}), DType::float32);
+  CHECK(std::isinf(y.data<float>()[0]));
+  CHECK(y.data<float>()[1] == 302.0F);
+}
+
+#endif
 
 }  // namespace
 }  // namespace spinel::passes

@@ -47,6 +47,8 @@ size_t lower_linear(Graph& graph, const Settings& settings) {
     if (attrs.alpha != 1 || attrs.transpose_a) continue;
     cpu::LinearLayer layer;
     layer.dtype = a.type.dtype;
+    if (layer.dtype == DType::float16 && settings.isa->half_kernels != nullptr)
+      layer.half_chunk = settings.half_chunk;
     layer.depth = b.constant.dim(attrs.transpose_b ? 1 : 0);
     layer.columns = b.constant.dim(attrs.transpose_b ? 0 : 1);
     ValueId bias = no_value;
@@ -58,7 +60,7 @@ size_t lower_linear(Graph& graph, const Settings& settings) {
       bias = patch.constant(c.name + ".bias", std::move(*values));
     }
     const ValueId weights = patch.constant(
-        b.name + ".packed", cpu::pack_linear_weights(*settings.isa->kernels, b.constant, attrs.transpose_b));
+        b.name + ".packed", cpu::pack_linear_weights(*settings.isa, layer, b.constant, attrs.transpose_b));
     const graph::Value& y = graph.value(node.outputs[0]);
     const ValueId out = patch.value(y.name + ".linear", y.type);
     std::vector<ValueId> inputs{node.inputs[0], weights};

@@ -7,6 +7,7 @@
 #include <spinel/log.hpp>
 #include <spinel/pass_report.hpp>
 
+#include "cpu/half_kernels.hpp"
 #include "cpu/isa.hpp"
 #include "graph/graph.hpp"
 
@@ -17,6 +18,9 @@ struct Settings {
   DType dtype = DType::undefined;  ///< float16 or float32; undefined: the model's own.
   bool keep_io_types = false;
   const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels are chosen.
+  /// Sums of float16 arithmetic, where the instruction set has it: at most as many products before they are added in
+  /// float32; even.
+  int64_t half_chunk = cpu::default_half_chunk;
   Limits limits;
   LogCallback log;
   PassReport* report = nullptr;  ///< Of the pass that is running; run_pipeline sets it.

@@ -6,14 +6,15 @@
 namespace spinel::cpu::SPINEL_ISA {
 namespace {
 
-template <class T>
-void copy(const T* from, int64_t count, float* to) {
+template <class T, class Out>
+void copy(const T* from, int64_t count, Out* to) {
   for (; count >= vector_floats; count -= vector_floats, from += vector_floats, to += vector_floats)
     store(to, load(from));
   if (count > 0) store_partial(to, load_partial(from, count), count);
 }
 
-void clear(float* to, int64_t count) {
+template <class Out>
+void clear(Out* to, int64_t count) {
   for (; count >= vector_floats; count -= vector_floats, to += vector_floats) store(to, Vec{});
   if (count > 0) store_partial(to, Vec{}, count);
 }
@@ -21,8 +22,8 @@ void clear(float* to, int64_t count) {
 /// Elements [begin, begin + count) of one kernel row of a patch, which are `taps` pixels of p.channels each;
 /// the first pixel is at column `column` of the image row, where pixels outside are zero. Neighbouring pixels
 /// are contiguous.
-template <class T>
-void copy_dense_run(const Patches& p, const T* row, int64_t column, int64_t begin, int64_t count, float* to) {
+template <class T, class Out>
+void copy_dense_run(const Patches& p, const T* row, int64_t column, int64_t begin, int64_t count, Out* to) {
   const int64_t first = -column * p.channels;           // Elements before it lie left of the image,
   const int64_t end = (p.width - column) * p.channels;  // and from here on right of it.
   const int64_t left = begin < first ? (first - begin < count ? first - begin : count) : 0;
@@ -34,9 +35,8 @@ void copy_dense_run(const Patches& p, const T* row, int64_t column, int64_t begi
 }
 
 /// The same where pixels lie apart (dilation, or channels of a group).
-template <class T>
-void copy_sparse_run(const Patches& p, const T* row, int64_t column, int64_t begin, int64_t count,
-                     float* to) {
+template <class T, class Out>
+void copy_sparse_run(const Patches& p, const T* row, int64_t column, int64_t begin, int64_t count, Out* to) {
   while (count > 0) {
     const int64_t tap = begin / p.channels;
     const int64_t channel = begin % p.channels;
@@ -64,8 +64,8 @@ bool reaches_image(const Patches& p, int64_t row, int64_t rows, int64_t k, int64
   return false;
 }
 
-template <class T>
-void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth, float* to,
+template <class T, class Out>
+void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth, Out* to,
              int64_t to_stride) {
   const bool dense = p.pixel_stride == p.channels && p.dilation_w == 1;
   const int64_t kernel_row = p.kernel_w * p.channels;
@@ -76,7 +76,7 @@ void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t dep
     const int64_t ow = r % p.out_width;
     const T* image = static_cast<const T*>(p.x) + sample * p.height * p.width * p.pixel_stride;
     const int64_t column = ow * p.stride_w - p.pad_left;
-    float* out = to;
+    Out* out = to;
     for (int64_t at = k; at < k + depth;) {
       const int64_t kh = at / kernel_row;
       const int64_t begin = at % kernel_row;
@@ -100,9 +100,16 @@ bool pack_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, 
                   int64_t to_stride) {
   if (!reaches_image(patches, row, rows, k, depth)) return false;
   if (patches.half)
-    pack_of<uint16_t>(patches, row, rows, k, depth, to, to_stride);
+    pack_of<uint16_t, float>(patches, row, rows, k, depth, to, to_stride);
   else
-    pack_of<float>(patches, row, rows, k, depth, to, to_stride);
+    pack_of<float, float>(patches, row, rows, k, depth, to, to_stride);
+  return true;
+}
+
+bool pack_half_patches(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth,
+                       uint16_t* to, int64_t to_stride) {
+  if (!reaches_image(patches, row, rows, k, depth)) return false;
+  pack_of<uint16_t, uint16_t>(patches, row, rows, k, depth, to, to_stride);
   return true;
 }
 

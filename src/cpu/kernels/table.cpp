@@ -21,6 +21,7 @@ const Kernels kernels = {
     .gemm_block = gemm_block,
     .planar_rows = planar_rows,
     .pack_patches = pack_patches,
+    .pack_half_patches = pack_half_patches,
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
