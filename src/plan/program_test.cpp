@@ -6,6 +6,7 @@
 #include "graph/infer.hpp"
 #include "onnx/import.hpp"
 #include "onnx/test_model.hpp"
+#include "plan/weight_pages.hpp"
 
 using namespace spinel;
 using namespace spinel::plan;
@@ -215,4 +216,22 @@ TEST_CASE("plan: dims that contradict the model or each other are refused", "[pl
   limits.max_arena_bytes = 100;
   CHECK_THROWS_WITH(program_of(chain(3), limits)->bind(std::vector<Dims>{{100, 100}}),
                     Catch::Contains("limit"));
+}
+
+TEST_CASE("plan: large weights move to one block, bit for bit", "[plan]") {
+  graph::Graph graph = program_of(chain(1))->graph();
+  const Tensor large = random_floats({100, 300}, 1);
+  const Tensor other = random_floats({64, 128}, 2);
+  const Tensor small = random_floats({8}, 3);
+  for (const Tensor& each : {large, other, small}) graph.add_constant("w", each);
+  move_weights_to_huge_pages(graph, {});
+  const size_t count = graph.values.size();
+  const Tensor& moved = graph.values[count - 3].constant;
+  const Tensor& next = graph.values[count - 2].constant;
+  CHECK(graph.values[count - 1].constant.raw() == small.raw());
+  CHECK(moved.raw() != large.raw());
+  CHECK(moved.owner() == next.owner());
+  CHECK(moved.dims() == large.dims());
+  CHECK(std::ranges::equal(moved.data<float>(), large.data<float>()));
+  CHECK(std::ranges::equal(next.data<float>(), other.data<float>()));
 }

@@ -8,6 +8,7 @@
 #include "graph/infer.hpp"
 #include "passes/pipeline.hpp"
 #include "plan/program.hpp"
+#include "plan/weight_pages.hpp"
 #include "runtime/executor.hpp"
 
 namespace spinel::backend {
@@ -112,6 +113,7 @@ std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const Co
   settings.limits = options.limits;
   settings.log = options.log;
   passes::run_pipeline(graph, settings);
+  if (options.huge_pages) plan::move_weights_to_huge_pages(graph, options.log);
   plan::ProgramOptions program;
   program.limits = options.limits;
   program.concurrency = options.spas * options.threads_per_spa;
