@@ -1,4 +1,5 @@
 // Changes the model's float precision: every float32 value to float16, or every 16-bit one to float32.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -50,28 +51,27 @@ class Converter {
  public:
   Converter(DType from, DType to, const Settings& settings) : from_(from), to_(to), settings_(settings) {}
 
-  size_t run(Graph& graph) {
+  size_t run(Graph& graph, bool is_main = true) {
     size_t changes = 0;
     for (Node& node : graph.nodes)
-      for (auto& subgraph : node.subgraphs) changes += run(*subgraph);
+      for (auto& subgraph : node.subgraphs) changes += run(*subgraph, false);
+    find_kept(graph, is_main);
     if (to_ != DType::float32) keep_float32_constants(graph);
     changes += convert_constants(graph);
     changes += convert_operators(graph);
+    changes += cast_kept_values(graph);
     changes += keep_float32_inputs(graph);
     return changes;
   }
 
-  /// Inputs and outputs take the new type, or get a Cast behind or before them.
+  /// Inputs take the new type unless they are kept, outputs too, or get a Cast behind them.
   size_t convert_edges(Graph& graph, bool keep) {
     size_t changes = 0;
-    for (ValueId id : std::vector<ValueId>(graph.inputs)) {
+    for (ValueId id : graph.inputs) {
       Value& value = graph.value(id);
-      if (!value.type.is_tensor() || value.type.dtype != from_) continue;
+      if (!value.type.is_tensor() || value.type.dtype != from_ || stays(graph, id)) continue;
       ++changes;
-      if (!keep)
-        value.type.dtype = to_;
-      else
-        insert_cast(graph, id, to_);
+      value.type.dtype = to_;
     }
     if (!keep) return changes;
     for (size_t i = 0; i < graph.outputs.size(); ++i) {
@@ -95,16 +95,68 @@ class Converter {
   }
 
  private:
-  /// Everyone who reads `id` reads a Cast of it instead.
-  void insert_cast(Graph& graph, ValueId id, DType to) {
-    graph::Patch patch(graph);
-    graph::ValueType type = graph.value(id).type;
-    type.dtype = to;
-    const ValueId cast = patch.value(graph.value(id).name + ".cast", type, graph.value(id).name);
-    patch.node(graph.value(id).name + ".cast", make_cast(to), fmt::format("to={}", static_cast<int>(to)),
-               {id}, {cast}, {});
-    patch.replace(id, cast);
-    std::move(patch).apply(graph);
+  /// Whether the configuration wants the node's work in float32.
+  bool is_kept(const Node& node) const {
+    if (from_ != DType::float32 || !node.subgraphs.empty()) return false;
+    const auto& kept = settings_.keep_float32;
+    return kept.contains(node.name) ||
+           std::ranges::any_of(node.sources, [&](const std::string& name) { return kept.contains(name); });
+  }
+  bool stays(const Graph& graph, ValueId id) const { return stays_.contains({&graph, id}); }
+  bool has_old_type(const Value& value) const { return value.type.is_tensor() && value.type.dtype == from_; }
+
+  /// Values that keep their type: results of kept nodes, and inputs of the model that do.
+  void find_kept(Graph& graph, bool is_main) {
+    for (const Node& node : graph.nodes)
+      if (is_kept(node))
+        for (ValueId id : node.outputs)
+          if (id != no_value && has_old_type(graph.value(id))) stays_.insert({&graph, id});
+    if (!is_main) return;
+    const auto& skipped = settings_.config.skip_input_name;
+    for (ValueId id : graph.inputs)
+      if (has_old_type(graph.value(id)) &&
+          (settings_.keep_io_types || std::ranges::find(skipped, graph.value(id).name) != skipped.end()))
+        stays_.insert({&graph, id});
+  }
+
+  /// Everyone reads a Cast of a kept value but those who want its type.
+  size_t cast_kept_values(Graph& graph) {
+    std::vector<ValueId> ids;
+    for (const auto& [owner, id] : stays_)
+      if (owner == &graph) ids.push_back(id);
+    size_t changes = 0;
+    const size_t node_count = graph.nodes.size();
+    for (ValueId id : ids) {
+      Value cast;
+      cast.name = graph.value(id).name + ".cast";
+      cast.origin = graph.value(id).name;
+      cast.type = graph.value(id).type;
+      ValueId converted = no_value;
+      const auto redirect = [&](ValueId& read) {
+        if (read != id) return;
+        if (converted == no_value) converted = graph.add_value(std::move(cast));
+        read = converted;
+      };
+      for (size_t n = 0; n < node_count; ++n) {
+        Node& node = graph.nodes[n];
+        for (size_t i = 0; i < node.inputs.size(); ++i)
+          if (!is_kept(node) && !(to_ != DType::float32 && node.op->keeps_float32(i)))
+            redirect(node.inputs[i]);
+        for (auto& subgraph : node.subgraphs)
+          for (graph::Capture& capture : subgraph->captures) redirect(capture.outer);
+      }
+      for (ValueId& output : graph.outputs) redirect(output);
+      if (converted == no_value) continue;
+      Node node;
+      node.name = graph.value(converted).name;
+      node.op = make_cast(to_);
+      node.attributes = fmt::format("to={}", static_cast<int>(to_));
+      node.inputs = {id};
+      node.outputs = {converted};
+      graph.add_node(std::move(node));
+      ++changes;
+    }
+    return changes;
   }
 
   /// Constants that an operator wants in float32 keep their full precision: the operator gets a copy of its
@@ -113,7 +165,8 @@ class Converter {
     for (Node& node : graph.nodes) {
       for (size_t i = 0; i < node.inputs.size(); ++i) {
         const ValueId id = node.inputs[i];
-        if (id == no_value || !node.op->keeps_float32(i) || !graph.value(id).is_constant()) continue;
+        if (id == no_value || !(node.op->keeps_float32(i) || is_kept(node)) || !graph.value(id).is_constant())
+          continue;
         if (graph.value(id).constant.dtype() != from_) continue;
         node.inputs[i] = graph.add_constant(graph.value(id).name + ".float32", graph.value(id).constant);
         kept_.insert({&graph, node.inputs[i]});
@@ -136,6 +189,7 @@ class Converter {
   size_t convert_operators(Graph& graph) {
     size_t changes = 0;
     for (Node& node : graph.nodes) {
+      if (is_kept(node)) continue;
       if (auto changed = node.op->with_float_type(from_, to_)) {
         if (const auto& recipe = node.op->recipe()) {
           graph::Recipe now = *recipe;
@@ -159,7 +213,10 @@ class Converter {
     for (size_t n = 0; n < node_count; ++n) {
       for (size_t i = 0; i < graph.nodes[n].inputs.size(); ++i) {
         const ValueId id = graph.nodes[n].inputs[i];
-        if (id == no_value || !graph.nodes[n].op->keeps_float32(i) || graph.value(id).is_constant()) continue;
+        const Node& reader = graph.nodes[n];
+        if (id == no_value || !(reader.op->keeps_float32(i) || is_kept(reader)) ||
+            graph.value(id).is_constant() || stays(graph, id))
+          continue;
         const graph::ValueType& type = graph.value(id).type;
         if (!type.is_tensor() || (type.dtype != to_ && type.dtype != from_)) continue;
         auto [found, inserted] = casts.try_emplace(id, no_value);
@@ -186,7 +243,8 @@ class Converter {
   DType from_;
   DType to_;
   const Settings& settings_;
-  std::set<std::pair<const Graph*, ValueId>> kept_;
+  std::set<std::pair<const Graph*, ValueId>> kept_;   ///< Constants that keep their type.
+  std::set<std::pair<const Graph*, ValueId>> stays_;  ///< Other values that do.
 };
 
 }  // namespace

@@ -30,12 +30,21 @@ constexpr Pass pipeline[] = {
 
 }  // namespace
 
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const Pass& pass : pipeline) names.emplace_back(pass.name);
+  return names;
+}
+
 std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settings) {
   std::vector<PassReport> reports;
+  Settings own = resolve_config(graph, settings);
   for (const Pass& pass : pipeline) {
     PassReport& report = reports.emplace_back();
     report.pass = pass.name;
-    Settings own = settings;
+    const auto enabled = own.config.passes.find(pass.name);
+    report.enabled = enabled == own.config.passes.end() || enabled->second;
+    if (!report.enabled) continue;
     own.report = &report;
     try {
       report.changes = pass.run(graph, own);

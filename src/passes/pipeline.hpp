@@ -1,5 +1,6 @@
 // The passes that turn an imported graph into the one that is run.
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "cpu/half_kernels.hpp"
 #include "cpu/isa.hpp"
 #include "graph/graph.hpp"
+#include "passes/pass_config.hpp"
 
 namespace spinel::passes {
 
@@ -23,6 +25,9 @@ struct Settings {
   int64_t half_chunk = cpu::default_half_chunk;
   Limits limits;
   LogCallback log;
+  PassConfig config;
+  /// ONNX nodes whose work stays in float32 when the rest becomes float16; run_pipeline finds them.
+  std::set<std::string, std::less<>> keep_float32;
   PassReport* report = nullptr;  ///< Of the pass that is running; run_pipeline sets it.
 };
 
@@ -32,9 +37,16 @@ struct Pass {
   size_t (*run)(graph::Graph& graph, const Settings& settings);
 };
 
-/// Runs every pass in order; after each the graph is sorted, inferred and verified, and an Error names the
-/// pass.
+/// Every pass's name, in order.
+std::vector<std::string> pass_names();
+
+/// Runs every pass that settings.config does not switch off, in order; after each the graph is sorted,
+/// inferred and verified, and an Error names the pass. Throws Error where the configuration contradicts
+/// settings.dtype or names an input that the graph lacks.
 std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settings);
+
+/// The settings with what the configuration means for this graph, before any pass has changed it.
+Settings resolve_config(const graph::Graph& graph, const Settings& settings);
 
 size_t convert_floats(graph::Graph& graph, const Settings& settings);
 size_t fold_constants(graph::Graph& graph, const Settings& settings);
