@@ -28,41 +28,70 @@ struct Finish {
   }
 };
 
-/// Outputs [ow, ow + run), all of whose taps lie on the image's columns.
-template <class T, int Kernel, int Stride>
-void inner_run(const DepthwiseRows& d, const Row<T>& row, int64_t ow, const Finish& finish) {
+/// Loads and stores of whole vectors, or of the channels that are left.
+template <bool Whole>
+struct Channels {
+  int64_t left;
+  template <class T>
+  Vec read(const T* p) const {
+    return Whole ? load(p) : load_partial(p, left);
+  }
+  template <class T>
+  void write(T* p, Vec x) const {
+    if (Whole)
+      store(p, x);
+    else
+      store_partial(p, x, left);
+  }
+};
+
+/// One vector of channels, from c on, of the outputs [ow, ow + run).
+template <class T, int Kernel, int Stride, bool Whole>
+inline void inner_channels(const DepthwiseRows& d, const Row<T>& row, int64_t ow, const Finish& finish,
+                           int64_t c) {
   const Patches& p = d.patches;
   const int64_t channels = p.channels;
   const int64_t line = p.dilation_h * p.width * channels;
-  const T* x = row.image + (ow * Stride - p.pad_left) * channels;
-  for (int64_t c = 0; c < channels; c += vector_floats) {
-    const int64_t left = channels - c;
-    const Vec bias = d.epilogue->bias == nullptr ? Vec{} : load_some(d.epilogue->bias + c, left);
-    Vec acc[run] = {};
-    for (int64_t kh = row.first_kh; kh < row.end_kh; ++kh) {
-      const T* from = x + kh * line + c;
-      const float* weights = d.weights + kh * Kernel * channels + c;
-      Vec w[Kernel];
+  const T* x = row.image + (ow * Stride - p.pad_left) * channels + c;
+  const Channels<Whole> part{channels - c};
+  Vec acc[run] = {};
+  for (int64_t kh = row.first_kh; kh < row.end_kh; ++kh) {
+    const T* from = x + kh * line;
+    const float* weights = d.weights + kh * Kernel * channels + c;
+    // Pixels of the run after the next, for the lines that the row above has not read.
+    if (kh >= row.end_kh - p.stride_h)
 #pragma GCC unroll 8
-      for (int k = 0; k < Kernel; ++k) w[k] = load_some(weights + k * channels, left);
+      for (int i = 0; i < run * Stride; ++i) __builtin_prefetch(from + (2 * run * Stride + i) * channels);
+    Vec w[Kernel];
+#pragma GCC unroll 8
+    for (int k = 0; k < Kernel; ++k) w[k] = part.read(weights + k * channels);
 #pragma GCC unroll 16
-      for (int i = 0; i < (run - 1) * Stride + Kernel; ++i) {
-        const Vec pixel = load_some(from + i * channels, left);
+    for (int i = 0; i < (run - 1) * Stride + Kernel; ++i) {
+      const Vec pixel = part.read(from + i * channels);
 #pragma GCC unroll 4
-        for (int o = 0; o < run; ++o) {
-          const int k = i - o * Stride;
-          if (k >= 0 && k < Kernel) acc[o] = fma(pixel, w[k], acc[o]);
-        }
+      for (int o = 0; o < run; ++o) {
+        const int k = i - o * Stride;
+        if (k >= 0 && k < Kernel) acc[o] = fma(pixel, w[k], acc[o]);
       }
     }
-#pragma GCC unroll 4
-    for (int o = 0; o < run; ++o) {
-      const int64_t at = (ow + o) * channels + c;
-      Vec sum = acc[o] + bias;
-      if (row.residual != nullptr) sum += load_some(row.residual + at, left);
-      store_some(row.y + at, finish(sum), left);
-    }
   }
+  const Vec bias = d.epilogue->bias == nullptr ? Vec{} : part.read(d.epilogue->bias + c);
+#pragma GCC unroll 4
+  for (int o = 0; o < run; ++o) {
+    const int64_t at = (ow + o) * channels + c;
+    Vec sum = acc[o] + bias;
+    if (row.residual != nullptr) sum += part.read(row.residual + at);
+    part.write(row.y + at, finish(sum));
+  }
+}
+
+/// Outputs [ow, ow + run), all of whose taps lie on the image's columns.
+template <class T, int Kernel, int Stride>
+void inner_run(const DepthwiseRows& d, const Row<T>& row, int64_t ow, const Finish& finish) {
+  int64_t c = 0;
+  for (; c + vector_floats <= d.patches.channels; c += vector_floats)
+    inner_channels<T, Kernel, Stride, true>(d, row, ow, finish, c);
+  if (c < d.patches.channels) inner_channels<T, Kernel, Stride, false>(d, row, ow, finish, c);
 }
 
 /// One output, wherever it lies.
