@@ -72,7 +72,13 @@ ModelGraph random_model(Random& random, bool batched) {
         model.node("Softmax", {pick()}, {a}).node("Softmax", {pick()}, {b});
         model.node("Concat", {a, b}, {c}, {{"axis", axis}}).node("Softmax", {c}, {c + "s"});
         model.node("Split", {c + "s"}, {c + "l", c + "r"}, {{"axis", axis}});
-        model.node("Relu", {c + "l"}, {c + "m"}).node("Sub", {c + "m", c + "r"}, {out});
+        model.node("Neg", {c + "l"}, {c + "m"});
+        // Reads the whole again after a piece of it might have been overwritten.
+        if (random.below(2) == 0)
+          model.node("Split", {c + "s"}, {c + "u", c + "v"}, {{"axis", axis}});
+        else
+          model.node("Identity", {c + "r"}, {c + "u"});
+        model.node("Sub", {c + "m", c + "u"}, {out});
         break;
       default:
         model.node("Sub", {pick(), "row"}, {out});
