@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/text.hpp"
@@ -25,6 +26,7 @@ class Descriptor {
     if (fd_ >= 0) ::close(fd_);
   }
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
   void reset(int fd) {
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
@@ -93,15 +95,40 @@ void write_all(int fd, std::span<const std::byte> bytes, const std::string& name
 
 }  // namespace
 
+OpenFile::OpenFile(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes,
+                   std::string_view limit_name)
+    : descriptor_(-1), size_(0), name_(path.string()), what_(what) {
+  // O_NONBLOCK: opening a FIFO must not hang; it has no effect on the regular files that are accepted.
+  Descriptor file(::open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) fail(open_error(errno), "cannot open {} '{}': {}", what, name_, system_text(errno));
+  size_ = static_cast<uint64_t>(regular_status(file.get(), name_, what).st_size);
+  check_size(size_, max_bytes, limit_name, name_, what);
+  descriptor_ = file.release();
+}
+OpenFile::~OpenFile() { ::close(descriptor_); }
+
+Bytes OpenFile::read(uint64_t offset, uint64_t length) const {
+  return read_range(descriptor_, offset, length, name_, what_);
+}
+
+Bytes OpenFile::map(uint64_t offset, uint64_t length) const {
+  if (length == 0) return {};
+  const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t before = offset % page;
+  if (length > SIZE_MAX / 2)
+    fail(ErrorCode::limit_exceeded, "{} '{}' is larger than the address space", what_, name_);
+  const auto size = static_cast<size_t>(before + length);
+  void* memory =
+      ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, static_cast<off_t>(offset - before));
+  if (memory == MAP_FAILED) fail(ErrorCode::io, "cannot map {} '{}': {}", what_, name_, system_text(errno));
+  std::shared_ptr<void> owner(memory, [size](void* p) { ::munmap(p, size); });
+  return {{static_cast<const std::byte*>(memory) + before, static_cast<size_t>(length)}, std::move(owner)};
+}
+
 Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes,
                 std::string_view limit_name) {
-  const std::string name = path.string();
-  // O_NONBLOCK: opening a FIFO must not hang; it has no effect on the regular files that are accepted.
-  Descriptor file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) fail(open_error(errno), "cannot open {} '{}': {}", what, name, system_text(errno));
-  const auto size = static_cast<uint64_t>(regular_status(file.get(), name, what).st_size);
-  check_size(size, max_bytes, limit_name, name, what);
-  return read_range(file.get(), 0, size, name, what);
+  const OpenFile file(path, what, max_bytes, limit_name);
+  return file.read(0, file.size());
 }
 
 Bytes read_beneath(const std::filesystem::path& folder, std::string_view relative, uint64_t offset,
@@ -145,15 +172,14 @@ Bytes read_beneath(const std::filesystem::path& folder, std::string_view relativ
   return read_range(at.get(), offset, wanted, relative, what);
 }
 
-void write_file(const std::filesystem::path& path, std::span<const std::byte> header,
-                std::span<const std::byte> body) {
+void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts) {
   const std::string name = path.string();
+  const std::string folder = path.has_parent_path() ? path.parent_path().string() : ".";
   std::string temporary = name + ".XXXXXX";
   Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) fail(open_error(errno), "cannot write '{}': {}", name, system_text(errno));
   try {
-    write_all(file.get(), header, name);
-    write_all(file.get(), body, name);
+    for (const std::span<const std::byte> part : parts) write_all(file.get(), part, name);
     const mode_t mask = 0644;
     if (::fchmod(file.get(), mask) != 0 || ::fsync(file.get()) != 0 ||
         ::rename(temporary.c_str(), name.c_str()) != 0)
@@ -162,6 +188,15 @@ void write_file(const std::filesystem::path& path, std::span<const std::byte> he
     ::unlink(temporary.c_str());
     throw;
   }
+  // The name survives a crash of the system from here on. Some file systems cannot synchronise folders.
+  const Descriptor parent(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.get() >= 0) ::fsync(parent.get());
+}
+
+void write_file(const std::filesystem::path& path, std::span<const std::byte> header,
+                std::span<const std::byte> body) {
+  const std::span<const std::byte> parts[] = {header, body};
+  write_file(path, std::span<const std::span<const std::byte>>(parts));
 }
 
 }  // namespace spinel

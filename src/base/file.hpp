@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace spinel {
@@ -24,13 +25,43 @@ struct Bytes {
 Bytes read_file(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes = 0,
                 std::string_view limit_name = {});
 
+/// A regular file held open: what is read and mapped belongs to the same file, whatever its name means by
+/// then.
+class OpenFile {
+ public:
+  /// As read_file.
+  OpenFile(const std::filesystem::path& path, std::string_view what, uint64_t max_bytes = 0,
+           std::string_view limit_name = {});
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile();
+
+  /// In bytes, when it was opened.
+  uint64_t size() const noexcept { return size_; }
+  /// A copy in private memory. The range must lie inside size(). Throws Error.
+  Bytes read(uint64_t offset, uint64_t length) const;
+  /// The same without a copy: pages come from the file when they are touched, and are never written. Whoever
+  /// changes the file changes what is seen here, and touching what was cut off it ends the process (SIGBUS);
+  /// a file that is replaced by renaming another one over it stays as it was.
+  Bytes map(uint64_t offset, uint64_t length) const;
+
+ private:
+  int descriptor_;
+  uint64_t size_;
+  std::string name_;
+  std::string what_;
+};
+
 /// Reads `length` bytes at `offset` of a file that a model names. The file must lie beneath `folder`:
 /// relative, no "..", no symbolic link on the way, a regular file with one hard link. length -1 means to the
 /// end. Throws Error.
 Bytes read_beneath(const std::filesystem::path& folder, std::string_view relative, uint64_t offset,
                    int64_t length, uint64_t max_bytes = 0);
 
-/// Writes a file whole or not at all: to a temporary name in the same folder, then renamed. Throws Error(io).
+/// Writes the parts one after another as a file, whole or not at all: to a temporary name in the same folder,
+/// synchronised with the disk, then renamed, and the folder synchronised. Throws Error(io).
+void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
+/// The same with one or two parts.
 void write_file(const std::filesystem::path& path, std::span<const std::byte> header,
                 std::span<const std::byte> body = {});
 

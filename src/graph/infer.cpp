@@ -9,11 +9,14 @@ namespace {
 /// Longer integer tensors are data, not shapes.
 constexpr int64_t max_known_elements = 1024;
 
-void infer_nodes(Graph& graph);
+using Check = FunctionRef<void(const Node& node, const InferContext& context)>;
+
+void infer_nodes(Graph& graph, Check check);
 
 class NodeInference final : public InferContext {
  public:
-  NodeInference(Graph& graph, Node& node) : graph_(graph), node_(node), set_(node.outputs.size(), false) {}
+  NodeInference(Graph& graph, Node& node, Check check)
+      : graph_(graph), node_(node), check_(check), set_(node.outputs.size(), false) {}
 
   size_t input_count() const override { return node_.inputs.size(); }
   size_t output_count() const override { return node_.outputs.size(); }
@@ -70,7 +73,7 @@ class NodeInference final : public InferContext {
       value.ints = outer.ints;
       value.constant = outer.constant;
     }
-    infer_nodes(inner);
+    infer_nodes(inner, check_);
     std::vector<ValueType> types;
     for (ValueId id : inner.outputs) types.push_back(inner.value(id).type);
     return types;
@@ -85,13 +88,15 @@ class NodeInference final : public InferContext {
  private:
   Graph& graph_;
   Node& node_;
+  Check check_;
   std::vector<bool> set_;
 };
 
-void infer_nodes(Graph& graph) {
+void infer_nodes(Graph& graph, Check check) {
   for (Node& node : graph.nodes) {
     try {
-      NodeInference context(graph, node);
+      NodeInference context(graph, node, check);
+      check(node, context);
       node.op->infer(context);
       context.require_all_set();
     } catch (const Error& error) {
@@ -103,6 +108,9 @@ void infer_nodes(Graph& graph) {
 
 }  // namespace
 
-void infer(Graph& graph) { infer_nodes(graph); }
+void infer(Graph& graph) {
+  infer_nodes(graph, [](const Node&, const InferContext&) {});
+}
+void infer(Graph& graph, Check check) { infer_nodes(graph, check); }
 
 }  // namespace spinel::graph

@@ -1,5 +1,6 @@
 // Gives each node the first tuned kernel that takes it; the reference kernel stays where none does.
 #include "cpu/kernel_list.hpp"
+#include "cpu/op_table.hpp"
 #include "passes/pipeline.hpp"
 
 namespace spinel::passes {
@@ -13,6 +14,10 @@ size_t select_kernels(graph::Graph& graph, const Settings& settings) {
       std::string refusal;
       graph::OpPtr op = entry.make({graph, node, *settings.isa->kernels}, refusal);
       if (op == nullptr) continue;
+      if (auto recipe = cpu::recipe_of(*node.op)) {
+        recipe->kernel = entry.name;
+        op->set_recipe(std::make_shared<const graph::Recipe>(std::move(*recipe)));
+      }
       node.op = std::move(op);
       ++changes;
       break;

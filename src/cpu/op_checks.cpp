@@ -1,0 +1,219 @@
+#include "cpu/op_checks.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "cpu/attention.hpp"
+#include "cpu/chain.hpp"
+#include "cpu/conv.hpp"
+#include "cpu/element_grid.hpp"
+#include "cpu/linear.hpp"
+#include "cpu/planar_conv.hpp"
+#include "ops/regroup.hpp"
+
+namespace spinel::cpu {
+namespace {
+
+using graph::Dim;
+using graph::InferContext;
+using graph::Shape;
+
+constexpr int64_t max_taps = int64_t{1} << 20;
+
+template <class... Args>
+void require(bool condition, fmt::format_string<Args...> text, Args&&... args) {
+  if (!condition) throw Error(ErrorCode::bad_model, fmt::format(text, std::forward<Args>(args)...));
+}
+
+/// The shape of an input that must be there, a tensor of known rank.
+const Shape& shape_of(const InferContext& context, size_t index) {
+  require(context.has_input(index) && context.input(index).is_tensor() && context.shape(index) != nullptr,
+          "input {} is missing or of unknown rank", index);
+  return *context.shape(index);
+}
+
+void require_float(const InferContext& context, size_t index) {
+  const DType dtype = context.dtype(index);
+  require(dtype == DType::float32 || dtype == DType::float16, "input {} is {}, not float32 or float16", index,
+          dtype_name(dtype));
+}
+
+void require_one_output(const InferContext& context) {
+  require(context.output_count() == 1, "it has {} outputs", context.output_count());
+}
+
+/// Elements of `count` packed matrices; an Error where the numbers are beyond all memory.
+int64_t packed_elements(const Isa& isa, int64_t half_chunk, int64_t count, int64_t depth, int64_t columns) {
+  constexpr int64_t most = int64_t{1} << 44;
+  int64_t elements = 0;
+  require(!__builtin_mul_overflow(depth, columns, &elements) && elements <= most &&
+              !__builtin_mul_overflow(elements, count, &elements) && elements <= most,
+          "{} matrices of {} x {} are more than any memory holds", count, depth, columns);
+  return count * packed_weights_size(isa, half_chunk, depth, columns);
+}
+
+/// Sums of float16 arithmetic: of an even number of products, where the instruction set has it.
+void require_half_chunk(const Isa& isa, int64_t half_chunk, DType dtype) {
+  require(half_chunk == 0 || (isa.half_kernels != nullptr && dtype == DType::float16 && half_chunk % 2 == 0 &&
+                              half_chunk <= half_depth_block),
+          "float16 arithmetic in sums of {} for {}", half_chunk, dtype_name(dtype));
+}
+
+void require_weights(const InferContext& context, DType dtype, int64_t elements) {
+  const Tensor* weights = context.constant(1);
+  require(weights != nullptr, "the weights are no constant");
+  require(weights->dtype() == dtype && weights->element_count() == elements,
+          "the packed weights are {}, the layer has {} of {}", describe(*weights), elements,
+          dtype_name(dtype));
+}
+
+void require_bias(const InferContext& context, int64_t columns) {
+  if (!context.has_input(2)) return;
+  const Tensor* bias = context.constant(2);
+  require(bias != nullptr && bias->dtype() == DType::float32 && bias->element_count() == columns,
+          "the bias is not {} constants of float32", columns);
+}
+
+/// The summand must have the output's type and dims, whatever the sizes.
+void require_residual(const InferContext& context, const Shape& output) {
+  if (!context.has_input(3)) return;
+  require(context.dtype(3) == context.dtype(0) &&
+              std::ranges::equal(shape_of(context, 3), output,
+                                 [](const Dim& a, const Dim& b) { return equal(a, b); }),
+          "the summand is {}, the output {}", context.input(3).text(), graph::shape_text(output));
+}
+
+void check_layer(const ConvLayer& layer, const InferContext& context, size_t channel_axis) {
+  require_one_output(context);
+  const Shape& x = shape_of(context, 0);
+  require(x.size() == 4 && context.dtype(0) == layer.dtype && x[channel_axis].is_constant(layer.in_channels),
+          "X is {}; the layer takes {} with {} channels at axis {}", context.input(0).text(),
+          dtype_name(layer.dtype), layer.in_channels, channel_axis);
+  require(layer.in_channels % layer.group == 0 && layer.out_channels % layer.group == 0,
+          "{} and {} channels do not make {} groups", layer.in_channels, layer.out_channels, layer.group);
+  require(layer.window.kernel_shape == Dims{layer.kernel_h, layer.kernel_w}, "the kernel has two sizes");
+  require(layer.kernel_h * layer.kernel_w <= max_taps, "the kernel has {} x {} taps", layer.kernel_h,
+          layer.kernel_w);
+}
+
+}  // namespace
+
+void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const ConvLayer& layer = dynamic_cast<const NhwcConv&>(op).layer();
+  check_layer(layer, context, 3);
+  require_half_chunk(isa, layer.half_chunk, layer.dtype);
+  const int64_t columns = layer.out_channels / layer.group;
+  switch (layer.algorithm) {
+    case ConvAlgorithm::product: {
+      int64_t depth = 0;
+      require(
+          !__builtin_mul_overflow(layer.kernel_h * layer.kernel_w, layer.in_channels / layer.group, &depth),
+          "the patches are larger than any memory");
+      require_weights(context, layer.dtype,
+                      packed_elements(isa, layer.half_chunk, layer.group, depth, columns));
+      break;
+    }
+    case ConvAlgorithm::depthwise:
+      require(layer.group == layer.in_channels && layer.group == layer.out_channels,
+              "a depthwise convolution has {} groups of {} to {} channels", layer.group, layer.in_channels,
+              layer.out_channels);
+      require_weights(context, DType::float32, layer.kernel_h * layer.kernel_w * layer.out_channels);
+      break;
+    case ConvAlgorithm::winograd:
+      require(layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
+                  layer.window.strides == Dims{1, 1},
+              "Winograd's algorithm is for kernels 3x3 of stride 1 in one group");
+      require_weights(context, DType::float32,
+                      packed_elements(isa, 0, 36, layer.in_channels, layer.out_channels));
+      break;
+  }
+  require_bias(context, layer.out_channels);
+  const Shape& x = *context.shape(0);
+  const Shape out =
+      ops::window_output(layer.window, {x[0], x[3], x[1], x[2]}, {Dim(layer.kernel_h), Dim(layer.kernel_w)});
+  require_residual(context, {x[0], out[0], out[1], Dim(layer.out_channels)});
+}
+
+void check_planar_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const ConvLayer& layer = dynamic_cast<const PlanarConv&>(op).layer();
+  check_layer(layer, context, 1);
+  require(suits_planar_conv(layer), "{} channels are too many, or the kernel is too large",
+          layer.in_channels);
+  require_weights(context, DType::float32, packed_elements(isa, 0, 1, layer.depth(), layer.out_channels));
+  require_bias(context, layer.out_channels);
+  require(!context.has_input(3), "it takes no summand");
+}
+
+void check_linear(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const LinearLayer& layer = dynamic_cast<const Linear&>(op).layer();
+  require_one_output(context);
+  const Shape& a = shape_of(context, 0);
+  require(!a.empty() && context.dtype(0) == layer.dtype && a.back().is_constant(layer.depth),
+          "A is {}; the layer takes {} with {} columns", context.input(0).text(), dtype_name(layer.dtype),
+          layer.depth);
+  require_half_chunk(isa, layer.half_chunk, layer.dtype);
+  require_weights(context, layer.dtype,
+                  packed_elements(isa, layer.half_chunk, 1, layer.depth, layer.columns));
+  require_bias(context, layer.columns);
+  Shape y = a;
+  y.back() = Dim(layer.columns);
+  require_residual(context, y);
+}
+
+void check_nhwc_image(const graph::Op&, const InferContext& context, const Isa&) {
+  require_one_output(context);
+  require(shape_of(context, 0).size() == 4, "X is {}, not of rank 4", context.input(0).text());
+  require_float(context, 0);
+}
+
+void check_attention(const graph::Op& op, const InferContext& context, const Isa&) {
+  const AttentionLayer& layer = dynamic_cast<const Attention&>(op).layer();
+  require_one_output(context);
+  require_float(context, 0);
+  const AttentionOperand* operands[] = {&layer.q, &layer.k, &layer.v};
+  for (size_t i = 0; i < 3; ++i) {
+    const auto rank = static_cast<int>(shape_of(context, i).size());
+    require(context.dtype(i) == context.dtype(0), "Q, K and V differ in type");
+    const AttentionOperand& operand = *operands[i];
+    for (const AttentionAxis* each : {&operand.batch, &operand.head, &operand.row, &operand.column})
+      require(each->axis < rank, "operand {} has no axis {}", i, each->axis);
+    for (const auto& [axis, at] : operand.begin) require(axis < rank, "operand {} has no axis {}", i, axis);
+  }
+  if (!context.has_input(3)) return;
+  shape_of(context, 3);
+  require_float(context, 3);
+}
+
+void check_chain(const graph::Op& op, const InferContext& context, const Isa&) {
+  const ElementProgram& program = dynamic_cast<const ElementwiseChain&>(op).program();
+  require_one_output(context);
+  require(program.input_count() > 0 && program.input_count() == context.input_count(),
+          "the program has {} inputs, the node {}", program.input_count(), context.input_count());
+  for (size_t i = 0; i < context.input_count(); ++i) {
+    require(shape_of(context, i).size() <= ElementGrid::max_rank, "input {} has too many axes", i);
+    require_float(context, i);
+  }
+  // The kernel of a * b + c loads b and c alike.
+  const auto is_half = [&](const ElementProgram::Operand& operand) {
+    return operand.source == ElementProgram::Source::input && context.dtype(operand.index) == DType::float16;
+  };
+  for (const ElementProgram::Step& step : program.steps())
+    require(
+        step.function != ElementFunction::mul_add || is_half(step.operands[1]) == is_half(step.operands[2]),
+        "a factor and a summand differ in type");
+}
+
+void check_regroup(const graph::Op& op, const InferContext& context, const Isa&) {
+  require_one_output(context);
+  const Shape& x = shape_of(context, 0);
+  Dim elements(1);
+  for (const auto& factors : dynamic_cast<const ops::Regroup&>(op).dims())
+    for (const ops::RegroupFactor& factor : factors) {
+      require(factor.axis < static_cast<int>(x.size()), "X has no axis {}", factor.axis);
+      elements = elements * (factor.axis < 0 ? Dim(factor.size) : x[static_cast<size_t>(factor.axis)]);
+    }
+  require(equal(elements, graph::product(x, 0, x.size())), "{} has another number of elements than {}",
+          context.input(0).text(), elements.text());
+}
+
+}  // namespace spinel::cpu
