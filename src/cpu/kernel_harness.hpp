@@ -1,8 +1,9 @@
 // For tests and benchmarks of tuned kernels: cases from text files, and the tuned operator of a case.
 //
 // A line of src/cpu/shapes/*.txt is one case:  Operator[@opset] [name=value ...] input input ...
-// An input is dims ("2x3x5", "-" for a scalar), "@1.5" (a constant float), "@[1,2]" (constant int64s) or
-// "none". Values of attributes: 3, 0.5, text, [1,2]. '#' begins a comment.
+// An input is dims ("2x3x5", "-" for a scalar), "@1.5" (a constant float), "@[1,2]" (constant int64s),
+// "@s[1,0.5]" (constant float32s whatever the case's type) or "none". Values of attributes: 3, 0.5, text,
+// [1,2]. '#' begins a comment.
 #pragma once
 #include <fstream>
 #include <sstream>
@@ -14,10 +15,11 @@
 namespace spinel::cpu::testing {
 
 struct CaseInput {
-  enum class Kind { data, number, integers, none } kind = Kind::data;
+  enum class Kind { data, number, integers, floats, none } kind = Kind::data;
   Dims dims;
   double number = 0;
   std::vector<int64_t> integers;
+  std::vector<float> floats;
 };
 
 struct KernelCase {
@@ -49,6 +51,10 @@ inline CaseInput parse_input(const std::string& text) {
   } else if (text.front() == '@' && text[1] == '[') {
     out.kind = CaseInput::Kind::integers;
     out.integers = parse_integers(text.substr(2, text.size() - 3), ',');
+  } else if (text.rfind("@s[", 0) == 0) {
+    out.kind = CaseInput::Kind::floats;
+    std::stringstream stream(text.substr(3, text.size() - 4));
+    for (std::string part; std::getline(stream, part, ',');) out.floats.push_back(std::stof(part));
   } else if (text.front() == '@') {
     out.kind = CaseInput::Kind::number;
     out.number = std::stod(text.substr(1));
@@ -96,6 +102,9 @@ inline std::vector<Tensor> make_inputs(const KernelCase& c, DType dtype, double 
         break;
       case CaseInput::Kind::integers:
         out.push_back(Tensor::from<int64_t>({static_cast<int64_t>(input.integers.size())}, input.integers));
+        break;
+      case CaseInput::Kind::floats:
+        out.push_back(Tensor::from<float>({static_cast<int64_t>(input.floats.size())}, input.floats));
         break;
       case CaseInput::Kind::data:
         out.push_back(
@@ -182,8 +191,11 @@ inline void check_cases(const std::string& file, double rtol, double low = -3, d
         const graph::OpPtr op = tuned_op(c, isa, inputs);
         REQUIRE(op != nullptr);
         std::vector<Tensor> wide;
-        for (const Tensor& input : inputs)
-          wide.push_back(input.defined() && input.dtype() == dtype ? convert(input, DType::float64) : input);
+        for (size_t i = 0; i < inputs.size(); ++i)
+          wide.push_back(inputs[i].defined() && inputs[i].dtype() == dtype &&
+                                 c.inputs[i].kind != CaseInput::Kind::floats
+                             ? convert(inputs[i], DType::float64)
+                             : inputs[i]);
         const std::vector<Tensor> expected = ops::testing::run_op(c.op, c.version, c.attributes, wide);
         expect_near(ops::testing::run(*op, inputs)[0], expected[0], rtol, floor);
       }

@@ -4,6 +4,7 @@
 #include "cpu/matmul.hpp"
 #include "cpu/normalize_ops.hpp"
 #include "cpu/reduce_ops.hpp"
+#include "cpu/resize_op.hpp"
 #include "cpu/transpose_op.hpp"
 
 namespace spinel::cpu {
@@ -57,6 +58,8 @@ const KernelEntry entries[] = {
     {"ReduceSumSquare", "reduce", make_reduce_kernel},
     {"GlobalAveragePool", "reduce", make_global_pool_kernel},
     {"GlobalMaxPool", "reduce", make_global_pool_kernel},
+    {"Resize", "resize", make_resize_kernel},
+    {"Upsample", "resize", make_resize_kernel},
     // What only moves elements.
     {"Transpose", "transpose", make_transpose_kernel},
     // Both operands computed at run time: matmul.cpp.

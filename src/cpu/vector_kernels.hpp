@@ -114,6 +114,25 @@ struct TransposeBlock {
   int element_bytes = 4;  ///< 4 or 2.
 };
 
+/// Rows of resized images [image][height][width][inner]; output row number `row` counts [image][out_height].
+struct ResizeRows {
+  const void* from = nullptr;  ///< The first image.
+  void* to = nullptr;          ///< Row `row`.
+  bool half = false;           ///< Elements of 2 bytes.
+  int64_t in_height = 1, in_width = 1;
+  int64_t out_height = 1, out_width = 1;
+  int64_t inner = 1;
+  int64_t row = 0, rows = 0;
+  /// For each output position taps indices into the input and their weights; resize_nearest_rows: one
+  /// index. Where there are two, none weighs 0.
+  int64_t taps_h = 1, taps_w = 1;
+  const int32_t* index_h = nullptr;
+  const int32_t* index_w = nullptr;
+  const float* weight_h = nullptr;
+  const float* weight_w = nullptr;
+  float* scratch = nullptr;  ///< resize_rows with inner 1: in_width floats.
+};
+
 struct VectorKernels {
   void (*elementwise)(const ElementStep& step);
 
@@ -125,6 +144,9 @@ struct VectorKernels {
 
   void (*reduce_rows)(const ReduceBlock& block);
   void (*reduce_columns)(const ReduceBlock& block);
+
+  void (*resize_rows)(const ResizeRows& rows);
+  void (*resize_nearest_rows)(const ResizeRows& rows);
 
   void (*transpose)(const TransposeBlock& block);
   /// Strides in bytes. Source and target do not overlap.

@@ -1,4 +1,6 @@
 // Resize and Upsample.
+#include "ops/resize.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -6,32 +8,9 @@
 #include "ops/axis_gather.hpp"
 #include "ops/compute_type.hpp"
 #include "ops/int_rules.hpp"
-#include "ops/op_args.hpp"
-#include "ops/resize_taps.hpp"
 
 namespace spinel::ops {
 namespace {
-
-enum class AspectPolicy { stretch, not_larger, not_smaller };
-
-struct ResizeAttrs {
-  ResizeRule rule;
-  float extrapolation_value = 0;
-  std::optional<std::vector<int64_t>> axes;  ///< Those that roi, scales and sizes speak of; absent: all.
-  AspectPolicy policy = AspectPolicy::stretch;
-  std::optional<std::vector<float>> scales;                 ///< Upsample of opset 8 and before.
-  size_t roi_input = 0, scales_input = 0, sizes_input = 0;  ///< 0: there is no such input.
-};
-
-std::vector<size_t> resized_axes(const ResizeAttrs& attrs, size_t rank) {
-  std::vector<size_t> out;
-  if (attrs.axes)
-    for (int64_t axis : *attrs.axes)
-      out.push_back(static_cast<size_t>(normalize_axis(axis, static_cast<int>(rank))));
-  else
-    for (size_t axis = 0; axis < rank; ++axis) out.push_back(axis);
-  return out;
-}
 
 std::vector<float> to_floats(const Tensor& tensor) {
   const Tensor wide = to_float32(tensor);
@@ -59,233 +38,154 @@ Dim scaled(const Dim& dim, float scale) {
   return Dim::unknown();
 }
 
-class ResizeOp final : public Op {
- public:
-  ResizeOp(std::string name, ResizeAttrs attrs) : name_(std::move(name)), attrs_(std::move(attrs)) {}
-  std::string_view name() const override { return name_; }
-  bool keeps_float32(size_t input) const override { return input > 0; }
+bool given(const InferContext& context, size_t input) {
+  if (input == 0 || !context.has_input(input)) return false;
+  const Shape* shape = context.shape(input);
+  return shape == nullptr || shape->size() != 1 || !(*shape)[0].is_constant(0);
+}
+bool given(const RunContext& context, size_t input) {
+  return input > 0 && context.has_input(input) && context.input(input).element_count() > 0;
+}
 
-  void infer(InferContext& context) const override {
-    require_only_tensors(context, 1);
-    const DType dtype = context.dtype(0);
-    if (attrs_.rule.mode == ResizeMode::nearest)
-      require_movable(dtype);
+std::optional<std::vector<float>> known_scales(const ResizeAttrs& attrs, const InferContext& context) {
+  if (attrs.scales) return attrs.scales;
+  if (!given(context, attrs.scales_input)) return std::nullopt;
+  const Tensor* constant = context.constant(attrs.scales_input);
+  if (constant == nullptr) return std::nullopt;
+  return to_floats(*constant);
+}
+
+void apply_sizes(const ResizeAttrs& attrs, const std::vector<int64_t>& sizes,
+                 const std::vector<size_t>& order, std::vector<ResizeAxis>& axes) {
+  std::optional<float> common;
+  for (size_t i = 0; i < order.size(); ++i) {
+    ResizeAxis& axis = axes[order[i]];
+    if (sizes[i] < 0) fail(ErrorCode::invalid_argument, "size {} of axis {} is negative", sizes[i], order[i]);
+    axis.output = sizes[i];
+    axis.scale = axis.input == 0 ? 1.0f : static_cast<float>(sizes[i]) / static_cast<float>(axis.input);
+    if (!common)
+      common = axis.scale;
     else
-      require_float(context, 0, "X");
-    const Shape* x = context.shape(0);
-    if (x == nullptr) return context.set_tensor(0, dtype);
-    const std::vector<size_t> axes = resized_axes(attrs_, x->size());
-    Shape y = *x;
-    for (size_t axis : axes) y[axis] = Dim::unknown();
-    if (given(context, attrs_.sizes_input)) {
-      const auto sizes = known_ints(context, attrs_.sizes_input);
-      if (sizes) check_count(sizes->size(), axes.size(), "sizes", ErrorCode::bad_model);
-      for (size_t i = 0; sizes && i < axes.size(); ++i)
-        if (attrs_.policy == AspectPolicy::stretch) y[axes[i]] = (*sizes)[i];
-    } else if (const auto scales = known_scales(context)) {
-      check_count(scales->size(), axes.size(), "scales", ErrorCode::bad_model);
-      for (size_t i = 0; i < axes.size(); ++i) y[axes[i]] = scaled((*x)[axes[i]], (*scales)[i]);
-    }
-    context.set_tensor(0, dtype, std::move(y));
+      common = attrs.policy == AspectPolicy::not_larger ? std::min(*common, axis.scale)
+                                                        : std::max(*common, axis.scale);
   }
+  if (attrs.policy == AspectPolicy::stretch) return;
+  for (size_t each : order) {
+    axes[each].scale = *common;
+    axes[each].output =
+        static_cast<int64_t>(std::floor(static_cast<float>(axes[each].input) * *common + 0.5f));
+  }
+}
 
-  void batch(BatchContext& context) const override {
-    const BatchState state = context.input(0);
-    if (!state.is_batched()) return context.block("a value computed from the batch size is used as data");
-    const Shape* y = context.output_shape(0);
-    if (!context.has_rank(0) || y == nullptr) return context.block("the input's rank is not known");
-    const size_t axis = static_cast<size_t>(state.axis);
-    if (!equal((*context.input_shape(0))[axis], (*y)[axis]))
-      return context.block(fmt::format("axis {}, the batch, is not known to keep its size", axis));
-    for (size_t i = 1; i < context.input_count(); ++i) {
-      if (!context.has_input(i) || context.input(i).is_shared()) continue;
-      if (!context.input(i).is_size() || i != attrs_.sizes_input)
-        return context.block(fmt::format("input {} depends on the batch", i));
-    }
-    for (size_t i = 0; i < y->size(); ++i)
-      if (i != axis &&
-          ((*y)[i].is_unknown() ? context.has_input(attrs_.sizes_input) && attrs_.sizes_input > 0 &&
-                                      !context.input(attrs_.sizes_input).is_shared()
-                                : depends_on_batch(context, (*y)[i])))
-        return context.block(fmt::format("the size of axis {} depends on the batch", i));
-    if (attrs_.rule.transform == CoordinateTransform::tf_crop_and_resize && !attrs_.axes)
-      return context.block("the batch is an axis that tf_crop_and_resize crops");
-    context.set_output(0, state);
-  }
-
-  void run(RunContext& context) const override {
-    const Tensor& x = context.input(0);
-    const std::vector<ResizeAxis> axes = plan(context);
-    Dims dims;
-    for (const ResizeAxis& axis : axes) dims.push_back(axis.output);
-    if (element_count(dims) > 0 && x.element_count() == 0)
-      fail(ErrorCode::invalid_argument, "X {} is empty and cannot be resized to {}", describe(x),
-           dims_text(dims));
-    std::vector<ResizeTaps> taps;
-    const bool cropped = attrs_.rule.transform == CoordinateTransform::tf_crop_and_resize;
-    for (ResizeAxis axis : axes) {
-      if (element_count(dims) == 0) break;
-      // As in ONNX Runtime, a scale that changes no axis' size has no effect.
-      if (dims == x.dims() && !cropped) axis.scale = 1;
-      taps.push_back(resize_taps(attrs_.rule, axis));
-    }
-    if (attrs_.rule.mode == ResizeMode::nearest) return run_nearest(context, dims, taps);
-    require_float(x, "X");
-    compute_in(x.dtype(), [&](auto type) { run_weighted<decltype(type)>(context, dims, taps); });
-  }
-
- private:
-  static bool given(const InferContext& context, size_t input) {
-    if (input == 0 || !context.has_input(input)) return false;
-    const Shape* shape = context.shape(input);
-    return shape == nullptr || shape->size() != 1 || !(*shape)[0].is_constant(0);
-  }
-  static bool given(const RunContext& context, size_t input) {
-    return input > 0 && context.has_input(input) && context.input(input).element_count() > 0;
-  }
-
-  std::optional<std::vector<float>> known_scales(const InferContext& context) const {
-    if (attrs_.scales) return attrs_.scales;
-    if (!given(context, attrs_.scales_input)) return std::nullopt;
-    const Tensor* constant = context.constant(attrs_.scales_input);
-    if (constant == nullptr) return std::nullopt;
-    return to_floats(*constant);
-  }
-
-  std::vector<ResizeAxis> plan(const RunContext& context) const {
-    const Tensor& x = context.input(0);
-    const std::vector<size_t> order = resized_axes(attrs_, x.dims().size());
-    std::vector<ResizeAxis> axes(x.dims().size());
-    for (size_t i = 0; i < axes.size(); ++i) axes[i].input = axes[i].output = x.dims()[i];
-    if (attrs_.rule.transform == CoordinateTransform::tf_crop_and_resize) {
-      if (!given(context, attrs_.roi_input))
-        fail(ErrorCode::invalid_argument, "input roi is missing; tf_crop_and_resize needs it");
-      const std::vector<float> roi = to_floats(context.input(attrs_.roi_input));
-      check_count(roi.size(), 2 * order.size(), "roi", ErrorCode::invalid_argument);
-      for (size_t i = 0; i < order.size(); ++i) {
-        axes[order[i]].roi_begin = roi[i];
-        axes[order[i]].roi_end = roi[order.size() + i];
-      }
-    }
-    if (given(context, attrs_.sizes_input)) {
-      const std::vector<int64_t> sizes = to_int64s(context.input(attrs_.sizes_input));
-      check_count(sizes.size(), order.size(), "sizes", ErrorCode::invalid_argument);
-      apply_sizes(sizes, order, axes);
-      return axes;
-    }
-    std::vector<float> scales;
-    if (attrs_.scales)
-      scales = *attrs_.scales;
-    else if (given(context, attrs_.scales_input))
-      scales = to_floats(context.input(attrs_.scales_input));
-    else
-      fail(ErrorCode::invalid_argument, "neither scales nor sizes are given");
-    check_count(scales.size(), order.size(), "scales", ErrorCode::invalid_argument);
+std::vector<ResizeAxis> plan(const ResizeAttrs& attrs, const RunContext& context) {
+  const Tensor& x = context.input(0);
+  const std::vector<size_t> order = attrs.order(x.dims().size());
+  std::vector<ResizeAxis> axes(x.dims().size());
+  for (size_t i = 0; i < axes.size(); ++i) axes[i].input = axes[i].output = x.dims()[i];
+  if (attrs.rule.transform == CoordinateTransform::tf_crop_and_resize) {
+    if (!given(context, attrs.roi_input))
+      fail(ErrorCode::invalid_argument, "input roi is missing; tf_crop_and_resize needs it");
+    const std::vector<float> roi = to_floats(context.input(attrs.roi_input));
+    check_count(roi.size(), 2 * order.size(), "roi", ErrorCode::invalid_argument);
     for (size_t i = 0; i < order.size(); ++i) {
-      ResizeAxis& axis = axes[order[i]];
-      if (!(scales[i] > 0) || scales[i] > 65536.0f)
-        fail(ErrorCode::invalid_argument, "scale {} of axis {} must be above 0 and at most 65536", scales[i],
-             order[i]);
-      axis.scale = scales[i];
-      axis.output = static_cast<int64_t>(static_cast<float>(axis.input) * scales[i]);
+      axes[order[i]].roi_begin = roi[i];
+      axes[order[i]].roi_end = roi[order.size() + i];
     }
+  }
+  if (given(context, attrs.sizes_input)) {
+    const std::vector<int64_t> sizes = to_int64s(context.input(attrs.sizes_input));
+    check_count(sizes.size(), order.size(), "sizes", ErrorCode::invalid_argument);
+    apply_sizes(attrs, sizes, order, axes);
     return axes;
   }
-
-  void apply_sizes(const std::vector<int64_t>& sizes, const std::vector<size_t>& order,
-                   std::vector<ResizeAxis>& axes) const {
-    std::optional<float> common;
-    for (size_t i = 0; i < order.size(); ++i) {
-      ResizeAxis& axis = axes[order[i]];
-      if (sizes[i] < 0)
-        fail(ErrorCode::invalid_argument, "size {} of axis {} is negative", sizes[i], order[i]);
-      axis.output = sizes[i];
-      axis.scale = axis.input == 0 ? 1.0f : static_cast<float>(sizes[i]) / static_cast<float>(axis.input);
-      if (!common)
-        common = axis.scale;
-      else
-        common = attrs_.policy == AspectPolicy::not_larger ? std::min(*common, axis.scale)
-                                                           : std::max(*common, axis.scale);
-    }
-    if (attrs_.policy == AspectPolicy::stretch) return;
-    for (size_t each : order) {
-      axes[each].scale = *common;
-      axes[each].output =
-          static_cast<int64_t>(std::floor(static_cast<float>(axes[each].input) * *common + 0.5f));
-    }
+  std::vector<float> scales;
+  if (attrs.scales)
+    scales = *attrs.scales;
+  else if (given(context, attrs.scales_input))
+    scales = to_floats(context.input(attrs.scales_input));
+  else
+    fail(ErrorCode::invalid_argument, "neither scales nor sizes are given");
+  check_count(scales.size(), order.size(), "scales", ErrorCode::invalid_argument);
+  for (size_t i = 0; i < order.size(); ++i) {
+    ResizeAxis& axis = axes[order[i]];
+    if (!(scales[i] > 0) || scales[i] > 65536.0f)
+      fail(ErrorCode::invalid_argument, "scale {} of axis {} must be above 0 and at most 65536", scales[i],
+           order[i]);
+    axis.scale = scales[i];
+    axis.output = static_cast<int64_t>(static_cast<float>(axis.input) * scales[i]);
   }
+  return axes;
+}
 
-  void run_nearest(RunContext& context, const Dims& dims, const std::vector<ResizeTaps>& taps) const {
-    const Tensor& x = context.input(0);
-    Tensor& y = context.output(0, x.dtype(), dims);
-    if (y.element_count() == 0) return;
-    std::vector<std::vector<int64_t>> sources;
-    for (const ResizeTaps& axis : taps) {
-      sources.push_back(axis.index);
-      for (size_t i = 0; i < axis.outside.size(); ++i)
-        if (axis.outside[i]) sources.back()[i] = -1;
-    }
-    Tensor value(x.dtype(), {1});
-    if (attrs_.extrapolation_value != 0)
-      value = convert(Tensor::from<float>({1}, {attrs_.extrapolation_value}), x.dtype());
-    with_storage_type(x.dtype(), [&](auto type) {
-      using T = decltype(type);
-      gather_axes<T>(x, y, sources, storage<T>(value)[0]);
+void run_nearest(const ResizeAttrs& attrs, RunContext& context, const Dims& dims,
+                 const std::vector<ResizeTaps>& taps) {
+  const Tensor& x = context.input(0);
+  Tensor& y = context.output(0, x.dtype(), dims);
+  if (y.element_count() == 0) return;
+  std::vector<std::vector<int64_t>> sources;
+  for (const ResizeTaps& axis : taps) {
+    sources.push_back(axis.index);
+    for (size_t i = 0; i < axis.outside.size(); ++i)
+      if (axis.outside[i]) sources.back()[i] = -1;
+  }
+  Tensor value(x.dtype(), {1});
+  if (attrs.extrapolation_value != 0)
+    value = convert(Tensor::from<float>({1}, {attrs.extrapolation_value}), x.dtype());
+  with_storage_type(x.dtype(), [&](auto type) {
+    using T = decltype(type);
+    gather_axes<T>(x, y, sources, storage<T>(value)[0]);
+  });
+}
+
+template <class T>
+void extrapolate(const ResizeAttrs& attrs, T* values, const Dims& dims, const std::vector<ResizeTaps>& taps) {
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    const int64_t inner = dim_product(dims, axis + 1, dims.size());
+    const int64_t outer = dim_product(dims, 0, axis);
+    for (int64_t i = 0; i < outer; ++i)
+      for (int64_t o = 0; o < dims[axis]; ++o)
+        if (taps[axis].outside[static_cast<size_t>(o)])
+          std::fill_n(values + (i * dims[axis] + o) * inner, inner,
+                      static_cast<T>(attrs.extrapolation_value));
+  }
+}
+
+/// One axis after the other, the last first.
+template <class T>
+void run_weighted(const ResizeAttrs& attrs, RunContext& context, const Dims& dims,
+                  const std::vector<ResizeTaps>& taps) {
+  const Tensor& x = context.input(0);
+  ComputeOutput<T> y(context, 0, x.dtype(), dims);
+  if (y.count() == 0) return;
+  const ComputeInput<T> from(x);
+  Dims now = x.dims();
+  std::vector<T> values(from.data(), from.data() + x.element_count());
+  for (size_t axis = dims.size(); axis-- > 0;) {
+    const ResizeTaps& t = taps[axis];
+    if (t.identity) continue;
+    const int64_t inner = dim_product(now, axis + 1, now.size());
+    const int64_t outer = dim_product(now, 0, axis);
+    const int64_t input = now[axis];
+    const int64_t output = dims[axis];
+    std::vector<T> next(static_cast<size_t>(outer * output * inner), T{0});
+    context.parallel_for(outer, [&](int64_t i) {
+      for (int64_t o = 0; o < output; ++o)
+        for (int64_t tap = 0; tap < t.taps; ++tap) {
+          const size_t at = static_cast<size_t>(o * t.taps + tap);
+          const T weight = static_cast<T>(t.weight[at]);
+          if (weight == 0) continue;
+          const T* source = values.data() + (i * input + t.index[at]) * inner;
+          T* to = next.data() + (i * output + o) * inner;
+          for (int64_t k = 0; k < inner; ++k) to[k] += weight * source[k];
+        }
     });
+    values = std::move(next);
+    now[axis] = output;
   }
-
-  /// One axis after the other, the last first.
-  template <class T>
-  void run_weighted(RunContext& context, const Dims& dims, const std::vector<ResizeTaps>& taps) const {
-    const Tensor& x = context.input(0);
-    ComputeOutput<T> y(context, 0, x.dtype(), dims);
-    if (y.count() == 0) return;
-    const ComputeInput<T> from(x);
-    Dims now = x.dims();
-    std::vector<T> values(from.data(), from.data() + x.element_count());
-    for (size_t axis = dims.size(); axis-- > 0;) {
-      const ResizeTaps& t = taps[axis];
-      if (t.identity) continue;
-      const int64_t inner = dim_product(now, axis + 1, now.size());
-      const int64_t outer = dim_product(now, 0, axis);
-      const int64_t input = now[axis];
-      const int64_t output = dims[axis];
-      std::vector<T> next(static_cast<size_t>(outer * output * inner), T{0});
-      context.parallel_for(outer, [&](int64_t i) {
-        for (int64_t o = 0; o < output; ++o)
-          for (int64_t tap = 0; tap < t.taps; ++tap) {
-            const size_t at = static_cast<size_t>(o * t.taps + tap);
-            const T weight = static_cast<T>(t.weight[at]);
-            if (weight == 0) continue;
-            const T* source = values.data() + (i * input + t.index[at]) * inner;
-            T* to = next.data() + (i * output + o) * inner;
-            for (int64_t k = 0; k < inner; ++k) to[k] += weight * source[k];
-          }
-      });
-      values = std::move(next);
-      now[axis] = output;
-    }
-    std::ranges::copy(values, y.data());
-    extrapolate(y.data(), dims, taps);
-    y.store();
-  }
-
-  template <class T>
-  void extrapolate(T* values, const Dims& dims, const std::vector<ResizeTaps>& taps) const {
-    for (size_t axis = 0; axis < dims.size(); ++axis) {
-      const int64_t inner = dim_product(dims, axis + 1, dims.size());
-      const int64_t outer = dim_product(dims, 0, axis);
-      for (int64_t i = 0; i < outer; ++i)
-        for (int64_t o = 0; o < dims[axis]; ++o)
-          if (taps[axis].outside[static_cast<size_t>(o)])
-            std::fill_n(values + (i * dims[axis] + o) * inner, inner,
-                        static_cast<T>(attrs_.extrapolation_value));
-    }
-  }
-
-  std::string name_;
-  ResizeAttrs attrs_;
-};
+  std::ranges::copy(values, y.data());
+  extrapolate(attrs, y.data(), dims, taps);
+  y.store();
+}
 
 ResizeMode parse_mode(const OpArgs& args) {
   const std::string mode = args.get_string("mode", "nearest");
@@ -305,6 +205,94 @@ T parse_one_of(const OpArgs& args, const char* name, const char* fallback,
 }
 
 }  // namespace
+
+std::vector<size_t> ResizeAttrs::order(size_t rank) const {
+  std::vector<size_t> out;
+  if (axes)
+    for (int64_t axis : *axes)
+      out.push_back(static_cast<size_t>(normalize_axis(axis, static_cast<int>(rank))));
+  else
+    for (size_t axis = 0; axis < rank; ++axis) out.push_back(axis);
+  return out;
+}
+
+OpPtr ResizeOp::with_axes_moved(std::span<const size_t> to) const {
+  // Cropping all axes means the batch as well, which batch() tells by the missing list.
+  if (attrs_.rule.transform == CoordinateTransform::tf_crop_and_resize && !attrs_.axes) return nullptr;
+  ResizeAttrs moved = attrs_;
+  moved.axes.emplace();
+  for (const size_t axis : attrs_.order(to.size())) moved.axes->push_back(static_cast<int64_t>(to[axis]));
+  return std::make_shared<ResizeOp>(name_, std::move(moved));
+}
+
+void ResizeOp::infer(InferContext& context) const {
+  require_only_tensors(context, 1);
+  const DType dtype = context.dtype(0);
+  if (attrs_.rule.mode == ResizeMode::nearest)
+    require_movable(dtype);
+  else
+    require_float(context, 0, "X");
+  const Shape* x = context.shape(0);
+  if (x == nullptr) return context.set_tensor(0, dtype);
+  const std::vector<size_t> axes = attrs_.order(x->size());
+  Shape y = *x;
+  for (size_t axis : axes) y[axis] = Dim::unknown();
+  if (given(context, attrs_.sizes_input)) {
+    const auto sizes = known_ints(context, attrs_.sizes_input);
+    if (sizes) check_count(sizes->size(), axes.size(), "sizes", ErrorCode::bad_model);
+    for (size_t i = 0; sizes && i < axes.size(); ++i)
+      if (attrs_.policy == AspectPolicy::stretch) y[axes[i]] = (*sizes)[i];
+  } else if (const auto scales = known_scales(attrs_, context)) {
+    check_count(scales->size(), axes.size(), "scales", ErrorCode::bad_model);
+    for (size_t i = 0; i < axes.size(); ++i) y[axes[i]] = scaled((*x)[axes[i]], (*scales)[i]);
+  }
+  context.set_tensor(0, dtype, std::move(y));
+}
+
+void ResizeOp::batch(BatchContext& context) const {
+  const BatchState state = context.input(0);
+  if (!state.is_batched()) return context.block("a value computed from the batch size is used as data");
+  const Shape* y = context.output_shape(0);
+  if (!context.has_rank(0) || y == nullptr) return context.block("the input's rank is not known");
+  const size_t axis = static_cast<size_t>(state.axis);
+  if (!equal((*context.input_shape(0))[axis], (*y)[axis]))
+    return context.block(fmt::format("axis {}, the batch, is not known to keep its size", axis));
+  for (size_t i = 1; i < context.input_count(); ++i) {
+    if (!context.has_input(i) || context.input(i).is_shared()) continue;
+    if (!context.input(i).is_size() || i != attrs_.sizes_input)
+      return context.block(fmt::format("input {} depends on the batch", i));
+  }
+  for (size_t i = 0; i < y->size(); ++i)
+    if (i != axis &&
+        ((*y)[i].is_unknown() ? context.has_input(attrs_.sizes_input) && attrs_.sizes_input > 0 &&
+                                    !context.input(attrs_.sizes_input).is_shared()
+                              : depends_on_batch(context, (*y)[i])))
+      return context.block(fmt::format("the size of axis {} depends on the batch", i));
+  if (attrs_.rule.transform == CoordinateTransform::tf_crop_and_resize && !attrs_.axes)
+    return context.block("the batch is an axis that tf_crop_and_resize crops");
+  context.set_output(0, state);
+}
+
+void ResizeOp::run(RunContext& context) const {
+  const Tensor& x = context.input(0);
+  const std::vector<ResizeAxis> axes = plan(attrs_, context);
+  Dims dims;
+  for (const ResizeAxis& axis : axes) dims.push_back(axis.output);
+  if (element_count(dims) > 0 && x.element_count() == 0)
+    fail(ErrorCode::invalid_argument, "X {} is empty and cannot be resized to {}", describe(x),
+         dims_text(dims));
+  std::vector<ResizeTaps> taps;
+  const bool cropped = attrs_.rule.transform == CoordinateTransform::tf_crop_and_resize;
+  for (ResizeAxis axis : axes) {
+    if (element_count(dims) == 0) break;
+    // As in ONNX Runtime, a scale that changes no axis' size has no effect.
+    if (dims == x.dims() && !cropped) axis.scale = 1;
+    taps.push_back(resize_taps(attrs_.rule, axis));
+  }
+  if (attrs_.rule.mode == ResizeMode::nearest) return run_nearest(attrs_, context, dims, taps);
+  require_float(x, "X");
+  compute_in(x.dtype(), [&](auto type) { run_weighted<decltype(type)>(attrs_, context, dims, taps); });
+}
 
 OpPtr make_resize(const OpArgs& args) {
   using enum CoordinateTransform;

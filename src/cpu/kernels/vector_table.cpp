@@ -4,6 +4,7 @@
 #include "cpu/kernels/move.hpp"
 #include "cpu/kernels/normalize.hpp"
 #include "cpu/kernels/reduce.hpp"
+#include "cpu/kernels/resize.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
 
@@ -15,6 +16,8 @@ const VectorKernels vector_kernels = {
     .normalize_rows = normalize_rows,
     .reduce_rows = reduce_rows,
     .reduce_columns = reduce_columns,
+    .resize_rows = resize_rows,
+    .resize_nearest_rows = resize_nearest_rows,
     .transpose = transpose,
     .copy_rows = copy_rows,
 };
