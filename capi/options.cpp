@@ -110,6 +110,8 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
         {require_text(from.aliases[i].input, fmt::format("options->aliases[{}].input", i).c_str()),
          require_text(from.aliases[i].output, fmt::format("options->aliases[{}].output", i).c_str())});
   out.parallel_for = make_loop(from.parallel_for, from.parallel_for_user);
+  out.isa = text_or_empty(from.isa);
+  out.tune = require_flag(from.tune, "options->tune");
   out.limits = read_limits(from.limits);
   out.log = make_log(from.log, from.log_user);
   return out;

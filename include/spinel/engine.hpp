@@ -92,6 +92,13 @@ struct EngineOptions {
   std::vector<AliasPair> aliases;
   /// Asks the system for huge pages for activations and packed weights; log tells if it refuses.
   bool huge_pages = false;
+  /// Target `cpu`: the instruction set whose kernels are used, "avx512_fp16", "avx512", "avx2" or "portable";
+  /// an Error if this machine lacks it. Empty: the best that it has. Results differ in their last bits
+  /// between them.
+  std::string isa;
+  /// Target `cpu`: times the candidate kernels of each layer on this machine while compiling, and keeps the
+  /// fastest. Off: a fixed rule decides, so that equal machines compute equal bits.
+  bool tune = false;
   Limits limits;
   /// Receives warnings and information; none: they are dropped.
   LogCallback log;

@@ -118,6 +118,8 @@ struct InferEngine::Impl {
     compile.threads_per_spa = options.threads_per_spa;
     compile.aliases = options.aliases;
     compile.huge_pages = options.huge_pages;
+    compile.isa = options.isa;
+    compile.tune = options.tune;
     compile.onnxruntime_path = options.onnxruntime_path;
     model = target.compile(source, compile);
     order = input_order(model->inputs(), options.input_name);

@@ -24,6 +24,8 @@ struct CompileOptions {
   /// Of EngineOptions, by name.
   std::vector<AliasPair> aliases;
   bool huge_pages = false;
+  std::string isa;
+  bool tune = false;
   /// EngineOptions::onnxruntime_path.
   std::string onnxruntime_path;
   Limits limits;

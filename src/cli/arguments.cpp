@@ -93,6 +93,12 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--onnxruntime", onnxruntime_,
                  "For --target onnx: ONNX Runtime's library, a file or the folder that holds it "
                  "(default: SPINEL_ONNXRUNTIME, else what the dynamic loader finds)");
+  app.add_option(
+      "--isa", isa_,
+      "Instruction set of the kernels: avx512_fp16, avx512, avx2 or portable (default: SPINEL_ISA, else the "
+      "best that this machine has)");
+  app.add_flag("--tune", tune_,
+               "Time the candidate kernels of each layer on this machine and keep the fastest");
   app.add_option("--dtype", dtype_,
                  "float32 or float16: precision of the computation, and type of float inputs and outputs; "
                  "by default the model's own")
@@ -117,6 +123,9 @@ EngineOptions EngineFlags::options(const std::string& model) const {
   options.spas = spas_ > 0 ? spas_ : environment_count("MAX_ENGINE_NUMS").value_or(0);
   options.threads_per_spa = threads_per_spa_;
   options.onnxruntime_path = onnxruntime_path(onnxruntime_);
+  options.isa = isa_;
+  if (const char* isa = std::getenv("SPINEL_ISA"); isa != nullptr && isa_.empty()) options.isa = isa;
+  options.tune = tune_;
   options.ranks_on_machine = environment_count("OMPI_COMM_WORLD_LOCAL_SIZE").value_or(1);
   options.split = split_ == "never"    ? SplitPolicy::never
                   : split_ == "always" ? SplitPolicy::always

@@ -25,13 +25,15 @@ class EngineFlags {
   void add_to(CLI::App& app);
   /// The options to load `model` with. What the flags leave open is taken from the environment:
   /// MAX_ENGINE_NUMS (number of SPAs), OMPI_COMM_WORLD_LOCAL_SIZE (ranks that share the machine),
-  /// SPINEL_ONNXRUNTIME (as --onnxruntime) and SPINEL_LOG (debug, info, warning or error: what is printed to
-  /// stderr). Throws UsageError.
+  /// SPINEL_ONNXRUNTIME (as --onnxruntime), SPINEL_ISA (as --isa) and SPINEL_LOG (debug, info, warning or
+  /// error: what is printed to stderr). Throws UsageError.
   EngineOptions options(const std::string& model) const;
 
  private:
   std::string target_ = "cpu";
   std::string onnxruntime_;
+  std::string isa_;
+  bool tune_ = false;
   std::string dtype_;
   std::string split_ = "proven";
   bool keep_io_types_ = false;

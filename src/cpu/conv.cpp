@@ -52,14 +52,33 @@ Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
 
 }  // namespace
 
-ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width) {
+std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer) {
   if (layer.group > 1 && layer.group == layer.in_channels && layer.group == layer.out_channels)
-    return ConvAlgorithm::depthwise;
+    return {ConvAlgorithm::depthwise};
   if (layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
-      std::ranges::count(layer.window.strides, 1) == 2 && layer.in_channels >= 16 &&
-      layer.out_channels >= 16 && winograd_pays(layer, height, width))
-    return ConvAlgorithm::winograd;
-  return ConvAlgorithm::product;
+      std::ranges::count(layer.window.strides, 1) == 2)
+    return {ConvAlgorithm::winograd, ConvAlgorithm::product};
+  return {ConvAlgorithm::product};
+}
+
+const char* conv_algorithm_name(ConvAlgorithm algorithm) {
+  switch (algorithm) {
+    case ConvAlgorithm::product:
+      return "product";
+    case ConvAlgorithm::depthwise:
+      return "depthwise";
+    case ConvAlgorithm::winograd:
+      return "winograd";
+  }
+  return "";
+}
+
+ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width) {
+  const ConvAlgorithm first = conv_algorithms(layer).front();
+  const bool too_few = layer.in_channels < 16 || layer.out_channels < 16;
+  if (first == ConvAlgorithm::winograd && (too_few || !winograd_pays(layer, height, width)))
+    return ConvAlgorithm::product;
+  return first;
 }
 
 Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& weights) {

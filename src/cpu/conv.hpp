@@ -32,7 +32,12 @@ struct ConvLayer {
   int64_t depth() const { return kernel_h * kernel_w * in_channels / group; }
 };
 
-/// The algorithm for a layer. It depends on the layer and the input's height and width alone (0: not known).
+/// Those that can compute a layer.
+std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer);
+const char* conv_algorithm_name(ConvAlgorithm algorithm);
+
+/// The algorithm for a layer without timing. It depends on the layer and the input's height and width alone
+/// (0: not known).
 ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width);
 
 /// W [M, C / group, kernel_h, kernel_w] in the order that the layer's algorithm reads.

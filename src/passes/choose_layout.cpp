@@ -10,6 +10,7 @@
 #include "cpu/conv.hpp"
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
+#include "cpu/tune.hpp"
 #include "ops/batch_normalization.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip.hpp"
@@ -123,7 +124,7 @@ class Layout {
       return lower_planar_conv(node, std::move(layer));
     layer.finite_weights = all_finite(weights);
     if (x.dtype == DType::float16 && isa_.half_kernels != nullptr) layer.half_chunk = settings_.half_chunk;
-    layer.algorithm = cpu::choose_conv_algorithm(layer, size(2), size(3));
+    layer.algorithm = choose_algorithm(node, layer, weights, size(2), size(3));
 
     Node lowered = like(node);
     lowered.attributes = cpu::conv_text(layer);
@@ -135,6 +136,17 @@ class Layout {
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
     emit(std::move(lowered), node.outputs[0]);
     return true;
+  }
+
+  cpu::ConvAlgorithm choose_algorithm(const Node& node, const cpu::ConvLayer& layer, const Tensor& weights,
+                                      int64_t height, int64_t width) {
+    if (!settings_.tune || height <= 0 || width <= 0 || cpu::conv_algorithms(layer).size() == 1)
+      return cpu::choose_conv_algorithm(layer, height, width);
+    const auto timings = cpu::time_conv_algorithms(isa_, layer, weights, height, width);
+    if (settings_.log)
+      settings_.log(LogLevel::info,
+                    fmt::format("node '{}' is tuned: {}", node.name, cpu::timing_text(timings)));
+    return timings.front().algorithm;
   }
 
   bool lower_planar_conv(const Node& node, cpu::ConvLayer layer) {

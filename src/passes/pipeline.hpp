@@ -20,9 +20,10 @@ struct Settings {
   DType dtype = DType::undefined;  ///< float16 or float32; undefined: the model's own.
   bool keep_io_types = false;
   const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels are chosen.
-  /// Sums of float16 arithmetic, where the instruction set has it: at most as many products before they are added in
-  /// float32; even.
+  /// Sums of float16 arithmetic, where the instruction set has it: at most as many products before they are
+  /// added in float32; even.
   int64_t half_chunk = cpu::default_half_chunk;
+  bool tune = false;  ///< Candidates are timed on this machine, instead of chosen by a fixed rule.
   Limits limits;
   LogCallback log;
   PassConfig config;

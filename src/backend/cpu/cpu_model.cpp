@@ -110,6 +110,8 @@ std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const Co
   passes::Settings settings;
   settings.dtype = options.dtype;
   settings.keep_io_types = options.keep_io_types;
+  settings.isa = &cpu::find_isa(options.isa);
+  settings.tune = options.tune;
   settings.limits = options.limits;
   settings.log = options.log;
   passes::run_pipeline(graph, settings);
