@@ -73,9 +73,10 @@ void run_winograd(graph::RunContext& context, const Kernels& kernels, const Conv
   int64_t groups = 1;
   const int64_t panels = ceil_div(out, kernels.panel_columns);
   const int64_t concurrency = context.concurrency();
-  if (concurrency > 1 && blocks < 2 * concurrency) {
-    if (tiles >= concurrency * 2 * kernels.tile_rows)
-      blocks = ceil_div(blocks, concurrency) * concurrency;
+  if (concurrency > 1 && blocks < 4 * concurrency) {
+    const int64_t even = ceil_div(blocks, concurrency) * concurrency;
+    if (tiles >= even * kernels.tile_rows)
+      blocks = even;
     else
       groups = std::min(panels, ceil_div(concurrency, blocks));
   }
