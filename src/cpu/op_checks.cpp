@@ -179,6 +179,9 @@ void check_attention(const graph::Op& op, const InferContext& context, const Isa
       require(each->axis < rank, "operand {} has no axis {}", i, each->axis);
     for (const auto& [axis, at] : operand.begin) require(axis < rank, "operand {} has no axis {}", i, axis);
   }
+  require(
+      layer.q.column.step == 1 && layer.q.column.axis == static_cast<int>(shape_of(context, 0).size()) - 1,
+      "the elements of a row of Q do not lie side by side");
   if (!context.has_input(3)) return;
   shape_of(context, 3);
   require_float(context, 3);
