@@ -269,7 +269,7 @@ typedef struct spinel_engine_options {
   int32_t threads_per_spa;  /* 0: 1. */
   int32_t rank;             /* The rank of this process where several share the machine. */
   int32_t ranks_on_machine; /* Processes that share this machine's cores; 0: 1. */
-  const char* pass_path;    /* A file that configures the graph passes; not supported yet. */
+  const char* pass_path;    /* A JSON file that configures the graph passes; NULL: every pass runs. */
   const char* save_engine;  /* A path to write an engine file to; not supported yet. */
   const spinel_limits* limits; /* NULL: the defaults. */
   spinel_log_callback log;     /* Receives warnings and information for as long as the engine lives. */

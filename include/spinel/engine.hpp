@@ -16,6 +16,7 @@
 #include <spinel/error.hpp>
 #include <spinel/limits.hpp>
 #include <spinel/log.hpp>
+#include <spinel/pass_report.hpp>
 #include <spinel/profile.hpp>
 #include <spinel/tensor.hpp>
 
@@ -66,8 +67,10 @@ struct EngineOptions {
   /// Whether inputs that `pad_value` does not name are filled up, too, with 0; off: such an input is an
   /// Error.
   bool pad_inputs = false;
-  /// Path of a file that configures the graph passes; not supported yet.
+  /// Path of a JSON file that configures the graph passes: docs/passes.md. Empty: every pass runs.
   std::string pass_path;
+  /// The same as text. At most one of the two is given.
+  std::string pass_json;
   /// Path to write an engine file to; not supported yet.
   std::string save_engine;
   /// Target `onnx` alone: absolute path of ONNX Runtime's shared library, or of the folder that holds it.
@@ -207,6 +210,8 @@ class InferEngine {
   /// go on meanwhile, and disturb the figures; activations get memory of their own. Throws Error(unsupported)
   /// if the target cannot tell.
   RunProfile profile(std::span<const Tensor> inputs, const CancelToken* cancel = nullptr) const;
+  /// What each pass did to the graph and what it left alone, in order; empty for targets without passes.
+  const std::vector<PassReport>& pass_report() const noexcept;
   /// The compiled graph as text.
   std::string graph_text() const;
   int spas() const noexcept;

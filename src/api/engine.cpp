@@ -18,14 +18,14 @@ namespace {
 
 void check_options(const EngineOptions& options) {
   const bool has_passes = backend::find_target(options.target).has_passes;
-  if (!has_passes && !options.pass_path.empty())
+  if (!has_passes && (!options.pass_path.empty() || !options.pass_json.empty()))
     fail(ErrorCode::unsupported, "pass_path '{}': target '{}' runs the file as it is; leave it out",
          options.pass_path, options.target);
   if (!has_passes && !options.save_engine.empty())
     fail(ErrorCode::unsupported, "save_engine '{}': target '{}' makes no engine files; leave it out",
          options.save_engine, options.target);
-  if (!options.pass_path.empty())
-    fail(ErrorCode::unsupported, "pass_path '{}': this version cannot configure its passes; leave it out",
+  if (!options.pass_path.empty() && !options.pass_json.empty())
+    fail(ErrorCode::invalid_argument, "pass_path '{}' and pass_json are both given; leave one out",
          options.pass_path);
   if (!options.save_engine.empty())
     fail(ErrorCode::unsupported, "save_engine '{}': this version writes no engine files; leave it out",
@@ -92,6 +92,7 @@ struct InferEngine::Impl {
   int creator_process = getpid();
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
+  std::vector<PassReport> pass_report;
   std::vector<size_t> order;  ///< Position in the model of each of the caller's inputs.
   std::unique_ptr<backend::Model> model;
   std::unique_ptr<runtime::LeasePool<backend::Replica>> replicas;
@@ -121,10 +122,13 @@ struct InferEngine::Impl {
     compile.isa = options.isa;
     compile.tune = options.tune;
     compile.onnxruntime_path = options.onnxruntime_path;
+    compile.pass_path = options.pass_path;
+    compile.pass_json = options.pass_json;
     model = target.compile(source, compile);
     order = input_order(model->inputs(), options.input_name);
     for (size_t index : order) inputs.push_back(model->inputs()[index]);
     outputs = model->outputs();
+    pass_report = model->pass_report();
     for (const auto& [name, value] : options.pad_value)
       if (std::ranges::find(inputs, name, &TensorInfo::name) == inputs.end())
         fail(ErrorCode::not_found, "pad_value names '{}', which is no input of the model", name);
@@ -374,6 +378,7 @@ std::future<std::vector<Tensor>> InferEngine::run_async(std::vector<Tensor> inpu
   return future;
 }
 
+const std::vector<PassReport>& InferEngine::pass_report() const noexcept { return impl_->pass_report; }
 double InferEngine::run_time() const noexcept { return impl_->last_run_seconds.load(); }
 
 std::vector<std::optional<Dims>> InferEngine::output_dims(std::span<const Dims> input_dims) const {

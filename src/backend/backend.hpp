@@ -28,6 +28,9 @@ struct CompileOptions {
   bool tune = false;
   /// EngineOptions::onnxruntime_path.
   std::string onnxruntime_path;
+  /// EngineOptions::pass_path and pass_json.
+  std::string pass_path;
+  std::string pass_json;
   Limits limits;
   LogCallback log;
 };
@@ -65,6 +68,8 @@ class Model {
   virtual std::vector<std::optional<Dims>> output_dims(std::span<const Dims> input_dims) const = 0;
   /// weight_bytes, arena_bytes_per_spa and unplanned for one part of these input dims.
   virtual MemoryReport memory(std::span<const Dims> input_dims) const = 0;
+  /// What the passes did; empty where there are none.
+  virtual std::vector<PassReport> pass_report() const { return {}; }
   virtual std::string graph_text() const = 0;
   /// Times every node of one run, in activation memory of its own. Nothing if the target cannot tell. Throws
   /// Error.

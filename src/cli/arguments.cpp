@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "cli/command.hpp"
+#include "cli/yaml.hpp"
 
 namespace spinel::cli {
 namespace {
@@ -93,10 +94,9 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--onnxruntime", onnxruntime_,
                  "For --target onnx: ONNX Runtime's library, a file or the folder that holds it "
                  "(default: SPINEL_ONNXRUNTIME, else what the dynamic loader finds)");
-  app.add_option(
-      "--isa", isa_,
-      "Instruction set of the kernels: avx512_fp16, avx512, avx2 or portable (default: SPINEL_ISA, else the "
-      "best that this machine has)");
+  app.add_option("--isa", isa_,
+                 "Instruction set of the kernels: avx512_fp16, avx512, avx2 or portable (default: SPINEL_ISA, "
+                 "else the best that this machine has)");
   app.add_flag("--tune", tune_,
                "Time the candidate kernels of each layer on this machine and keep the fastest");
   app.add_option("--dtype", dtype_,
@@ -109,6 +109,7 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--threads_per_spa", threads_per_spa_, "Threads that work on one SPA's part")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--pass_path", pass_path_, "JSON or YAML file that configures the graph passes");
   app.add_option("--split", split_, "When a batch is split over the SPAs: proven, never or always")
       ->check(CLI::IsMember({"proven", "never", "always"}))
       ->capture_default_str();
@@ -127,6 +128,10 @@ EngineOptions EngineFlags::options(const std::string& model) const {
   if (const char* isa = std::getenv("SPINEL_ISA"); isa != nullptr && isa_.empty()) options.isa = isa;
   options.tune = tune_;
   options.ranks_on_machine = environment_count("OMPI_COMM_WORLD_LOCAL_SIZE").value_or(1);
+  if (is_yaml(pass_path_))
+    options.pass_json = read_yaml_as_json(pass_path_);
+  else
+    options.pass_path = pass_path_;
   options.split = split_ == "never"    ? SplitPolicy::never
                   : split_ == "always" ? SplitPolicy::always
                                        : SplitPolicy::proven;

@@ -19,14 +19,14 @@ void normalise_flags(std::vector<std::string>& arguments);
 CLI::Validator dtype_check();
 
 /// The flags of every subcommand that loads a model: --target, --onnxruntime, --dtype, --keep_io_types,
-/// --spas, --threads_per_spa, --split.
+/// --spas, --threads_per_spa, --split, --pass_path.
 class EngineFlags {
  public:
   void add_to(CLI::App& app);
   /// The options to load `model` with. What the flags leave open is taken from the environment:
   /// MAX_ENGINE_NUMS (number of SPAs), OMPI_COMM_WORLD_LOCAL_SIZE (ranks that share the machine),
-  /// SPINEL_ONNXRUNTIME (as --onnxruntime), SPINEL_ISA (as --isa) and SPINEL_LOG (debug, info, warning or
-  /// error: what is printed to stderr). Throws UsageError.
+  /// SPINEL_ONNXRUNTIME (as --onnxruntime), SPINEL_ISA (as --isa) and SPINEL_LOG (debug, info, warning or error: what is printed to
+  /// stderr). Throws UsageError.
   EngineOptions options(const std::string& model) const;
 
  private:
@@ -36,6 +36,7 @@ class EngineFlags {
   bool tune_ = false;
   std::string dtype_;
   std::string split_ = "proven";
+  std::string pass_path_;
   bool keep_io_types_ = false;
   int spas_ = 0;
   int threads_per_spa_ = 1;

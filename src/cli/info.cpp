@@ -1,4 +1,5 @@
 // spinel info MODEL
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -52,6 +53,40 @@ OperatorCounts operators_of(const std::string& path) {
   return counts;
 }
 
+/// Passes that changed, refused or counted something, in order.
+Json passes_json(const std::vector<PassReport>& reports) {
+  Json out = Json::array();
+  for (const PassReport& report : reports) {
+    Json notes = Json::array();
+    for (const PassNote& note : report.notes)
+      notes.push_back({{"node", note.node}, {"text", note.text}, {"refused", note.refused}});
+    out.push_back({{"pass", report.pass},
+                   {"enabled", report.enabled},
+                   {"changes", report.changes},
+                   {"counts", report.counts},
+                   {"notes", std::move(notes)},
+                   {"notes_left_out", report.notes_left_out}});
+  }
+  return out;
+}
+
+void print_passes(const std::vector<PassReport>& reports) {
+  for (const PassReport& report : reports) {
+    std::string counts;
+    for (const auto& [op, count] : report.counts)
+      if (count > 0) counts += fmt::format(", {} x{} now", op, count);
+    const auto refused =
+        std::ranges::count_if(report.notes, [](const PassNote& note) { return note.refused; });
+    if (!report.enabled)
+      fmt::print("pass     {}: off\n", report.pass);
+    else if (report.changes > 0 || !counts.empty() || refused > 0)
+      fmt::print("pass     {}: {} change{}{}\n", report.pass, report.changes, report.changes == 1 ? "" : "s",
+                 counts);
+    for (const PassNote& note : report.notes)
+      if (note.refused) fmt::print("         left alone at '{}': {}\n", note.node, note.text);
+  }
+}
+
 Json info_json(const std::string& model, const InferEngine& engine) {
   Json inputs = Json::array();
   for (const TensorInfo& info : engine.inputs()) inputs.push_back(to_json(info));
@@ -76,7 +111,8 @@ Json info_json(const std::string& model, const InferEngine& engine) {
             {"arena_bytes_per_spa", memory.arena_bytes_per_spa},
             {"total_bytes", memory.total_bytes},
             {"unplanned", memory.unplanned}}},
-          {"operators", operators_of(model)}};
+          {"operators", operators_of(model)},
+          {"passes", passes_json(engine.pass_report())}};
 }
 
 void print_info(const std::string& model, const InferEngine& engine) {
@@ -104,6 +140,7 @@ void print_info(const std::string& model, const InferEngine& engine) {
   for (const auto& [name, count] : operators_of(model))
     operators += fmt::format("{}{} x{}", operators.empty() ? "" : ", ", name, count);
   fmt::print("nodes    {}\n", operators.empty() ? "none" : operators);
+  print_passes(engine.pass_report());
 }
 
 int InfoCommand::run() const {

@@ -195,7 +195,7 @@ TEST_CASE("options that make no sense are refused") {
   fails(SPINEL_INVALID_ARGUMENT, "pad_inputs", [](auto& options) { options.pad_inputs = -1; });
   fails(SPINEL_INVALID_ARGUMENT, "spas", [](auto& options) { options.spas = -1; });
   fails(SPINEL_INVALID_ARGUMENT, "threads_per_spa", [](auto& options) { options.threads_per_spa = -1; });
-  fails(SPINEL_UNSUPPORTED, "pass", [](auto& options) { options.pass_path = "passes.json"; });
+  fails(SPINEL_UNSUPPORTED, "pass", [](auto& options) { options.pass_path = "passes.py"; });
   fails(SPINEL_UNSUPPORTED, "save", [](auto& options) { options.save_engine = "two.spinel"; });
   fails(SPINEL_INVALID_ARGUMENT, "absolute", [](auto& options) {
     options.target = "onnx";

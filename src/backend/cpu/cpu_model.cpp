@@ -34,8 +34,9 @@ class CpuReplica final : public Replica {
 
 class CpuModel final : public Model {
  public:
-  CpuModel(std::shared_ptr<const plan::Program> program, runtime::ReplicaOptions options)
-      : program_(std::move(program)), options_(std::move(options)) {
+  CpuModel(std::shared_ptr<const plan::Program> program, runtime::ReplicaOptions options,
+           std::vector<PassReport> passes)
+      : program_(std::move(program)), options_(std::move(options)), passes_(std::move(passes)) {
     const Graph& graph = program_->graph();
     batch_ = batch_info(program_->batch(), graph.outputs.size());
     inputs_ = input_infos(graph, batch_);
@@ -66,6 +67,7 @@ class CpuModel final : public Model {
     return report;
   }
 
+  std::vector<PassReport> pass_report() const override { return passes_; }
   std::string graph_text() const override { return graph::to_text(program_->graph()); }
 
   std::optional<RunProfile> profile(std::span<const RuntimeValue> inputs,
@@ -78,6 +80,7 @@ class CpuModel final : public Model {
  private:
   std::shared_ptr<const plan::Program> program_;
   runtime::ReplicaOptions options_;
+  std::vector<PassReport> passes_;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
   BatchInfo batch_;
@@ -114,7 +117,9 @@ std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const Co
   settings.tune = options.tune;
   settings.limits = options.limits;
   settings.log = options.log;
-  passes::run_pipeline(graph, settings);
+  if (!options.pass_path.empty()) settings.config = passes::load_pass_config(options.pass_path);
+  if (!options.pass_json.empty()) settings.config = passes::parse_pass_config(options.pass_json, "pass_json");
+  std::vector<PassReport> reports = passes::run_pipeline(graph, settings);
   if (options.huge_pages) plan::move_weights_to_huge_pages(graph, options.log);
   plan::ProgramOptions program;
   program.limits = options.limits;
@@ -122,7 +127,7 @@ std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const Co
   program.aliases = find_aliases(graph, options.aliases);
   return std::make_unique<CpuModel>(
       std::make_shared<const plan::Program>(std::move(graph), std::move(program)),
-      runtime::ReplicaOptions{options.huge_pages, options.log});
+      runtime::ReplicaOptions{options.huge_pages, options.log}, std::move(reports));
 }
 
 }  // namespace spinel::backend
