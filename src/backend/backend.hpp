@@ -85,7 +85,7 @@ class Model {
 /// One kind of executor.
 struct Target {
   const char* name;
-  std::unique_ptr<Model> (*compile)(const onnx::ModelSource& source, const CompileOptions& options);
+  std::unique_ptr<Model> (*compile)(onnx::ModelSource source, const CompileOptions& options);
   /// Whether it compiles the graph itself, so that pass_path and save_engine mean something.
   bool has_passes = true;
 };

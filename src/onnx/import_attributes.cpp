@@ -30,7 +30,8 @@ ops::Attribute import_attribute(const Attribute& a, const TensorSource& source) 
       return std::string(a.s.value_or(std::string_view{}));
     case AttributeType::tensor:
       if (!a.t) fail(ErrorCode::bad_model, "attribute '{}' is declared a tensor but holds none", a.name);
-      return to_tensor(*a.t, source);
+      // An operator keeps its attributes; a view would keep the whole file's bytes with them.
+      return to_tensor(*a.t, source).clone();
     case AttributeType::sparse_tensor:
       if (!a.sparse_tensor)
         fail(ErrorCode::bad_model, "attribute '{}' is declared a sparse tensor but holds none", a.name);

@@ -47,6 +47,7 @@ class Layout {
       : graph_(graph),
         settings_(settings),
         isa_(*settings.isa),
+        uses_(graph.use_counts()),
         nhwc_(graph.values.size(), no_value),
         owed_(graph.values.size(), false) {}
 
@@ -134,6 +135,7 @@ class Layout {
     if (has_bias)
       lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(constant(node, 2))));
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
+    release(node.inputs[1]);
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }
@@ -420,8 +422,15 @@ class Layout {
   }
 
   Graph& graph_;
+  /// Lets go of weights that were packed, so that they are in memory once while the others are still to be
+  /// packed.
+  void release(ValueId weights) {
+    if (--uses_[index(weights)] == 0) graph_.value(weights).constant = {};
+  }
+
   const Settings& settings_;
   const cpu::Isa& isa_;
+  std::vector<int> uses_;      ///< By value of the original graph.
   std::vector<ValueId> nhwc_;  ///< By plain value: its channels-last form.
   std::vector<bool> owed_;     ///< By plain value: it was lowered, and nobody has read its plain form yet.
   std::vector<Node> done_;

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cpu/linear.hpp"
-#include "graph/patch.hpp"
 #include "ops/matmul.hpp"
 #include "passes/pipeline.hpp"
 
@@ -12,7 +11,6 @@ namespace {
 using graph::Graph;
 using graph::no_value;
 using graph::Node;
-using graph::NodeId;
 using graph::ValueId;
 
 /// C of a Gemm as a bias [columns]: it must be constant, and the same in every row.
@@ -31,46 +29,42 @@ std::optional<Tensor> as_bias(const Tensor& c, float beta, int64_t columns) {
 
 size_t lower_linear(Graph& graph, const Settings& settings) {
   size_t changes = 0;
-  graph::Patch patch(graph);
-  for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
-    const Node& node = graph.node(n);
+  std::vector<int> uses = graph.use_counts();
+  for (Node& node : graph.nodes) {
     const auto* gemm = dynamic_cast<const ops::GemmOp*>(node.op.get());
     if (gemm == nullptr && dynamic_cast<const ops::MatMulOp*>(node.op.get()) == nullptr) continue;
     const graph::Value& a = graph.value(node.inputs[0]);
-    const graph::Value& b = graph.value(node.inputs[1]);
-    if (!b.is_constant() || b.constant.rank() != 2 ||
-        (a.type.dtype != DType::float32 && a.type.dtype != DType::float16) ||
-        b.constant.dtype() != a.type.dtype || b.constant.element_count() == 0 || a.is_constant() ||
-        !a.type.shape || a.type.shape->empty())
+    const Tensor b = graph.value(node.inputs[1]).constant;
+    const DType dtype = a.type.dtype;
+    if (!b.defined() || b.rank() != 2 || (dtype != DType::float32 && dtype != DType::float16) ||
+        b.dtype() != dtype || b.element_count() == 0 || a.is_constant() || !a.type.shape ||
+        a.type.shape->empty())
       continue;
     const ops::GemmAttrs attrs = gemm != nullptr ? gemm->attrs() : ops::GemmAttrs{};
     if (attrs.alpha != 1 || attrs.transpose_a) continue;
     cpu::LinearLayer layer;
-    layer.dtype = a.type.dtype;
-    if (layer.dtype == DType::float16 && settings.isa->half_kernels != nullptr)
+    layer.dtype = dtype;
+    if (dtype == DType::float16 && settings.isa->half_kernels != nullptr)
       layer.half_chunk = settings.half_chunk;
-    layer.depth = b.constant.dim(attrs.transpose_b ? 1 : 0);
-    layer.columns = b.constant.dim(attrs.transpose_b ? 0 : 1);
-    ValueId bias = no_value;
+    layer.depth = b.dim(attrs.transpose_b ? 1 : 0);
+    layer.columns = b.dim(attrs.transpose_b ? 0 : 1);
+    std::optional<Tensor> bias;
     if (gemm != nullptr && node.inputs.size() > 2 && node.inputs[2] != no_value) {
       const graph::Value& c = graph.value(node.inputs[2]);
-      if (!c.is_constant()) continue;
-      auto values = as_bias(c.constant, attrs.beta, layer.columns);
-      if (!values) continue;
-      bias = patch.constant(c.name + ".bias", std::move(*values));
+      if (!c.is_constant() || !(bias = as_bias(c.constant, attrs.beta, layer.columns))) continue;
     }
-    const ValueId weights = patch.constant(
-        b.name + ".packed", cpu::pack_linear_weights(*settings.isa, layer, b.constant, attrs.transpose_b));
-    const graph::Value& y = graph.value(node.outputs[0]);
-    const ValueId out = patch.value(y.name + ".linear", y.type);
-    std::vector<ValueId> inputs{node.inputs[0], weights};
-    if (bias != no_value) inputs.push_back(bias);
-    patch.node(node.name, std::make_shared<cpu::Linear>(*settings.isa, layer), cpu::linear_text(layer),
-               std::move(inputs), {out}, {n});
-    patch.replace(node.outputs[0], out);
+    const ValueId old_weights = node.inputs[1];
+    const std::string name = graph.value(old_weights).name;
+    node.inputs = {node.inputs[0],
+                   graph.add_constant(name + ".packed",
+                                      cpu::pack_linear_weights(*settings.isa, layer, b, attrs.transpose_b))};
+    if (bias) node.inputs.push_back(graph.add_constant(node.name + ".bias", std::move(*bias)));
+    node.op = std::make_shared<cpu::Linear>(*settings.isa, layer);
+    node.attributes = cpu::linear_text(layer);
+    // The weights are in memory once, not twice, while the others are still to be packed.
+    if (--uses[static_cast<size_t>(old_weights)] == 0) graph.value(old_weights).constant = {};
     ++changes;
   }
-  std::move(patch).apply(graph);
   if (changes > 0) graph::remove_dead(graph);
   return changes;
 }

@@ -104,10 +104,21 @@ std::vector<plan::Alias> find_aliases(const Graph& graph, const std::vector<Alia
   return aliases;
 }
 
+/// Copies the constants that are views into the file's bytes. Each can then be let go once it has been
+/// packed, and the file's bytes at once.
+void own_constants(Graph& graph, const std::shared_ptr<void>& file) {
+  for (graph::Value& value : graph.values)
+    if (value.is_constant() && value.constant.owner() == file) value.constant = value.constant.clone();
+  for (graph::Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) own_constants(*subgraph, file);
+}
+
 }  // namespace
 
-std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const CompileOptions& options) {
+std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOptions& options) {
   Graph graph = onnx::import_model(source, options.limits, options.log);
+  own_constants(graph, source.bytes.owner);
+  source = {};
   apply_input_size(graph, options.input_size);
   graph::infer(graph);
   passes::Settings settings;

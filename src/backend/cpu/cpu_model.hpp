@@ -7,6 +7,6 @@
 namespace spinel::backend {
 
 /// Imports, infers, runs the passes and plans. Throws Error.
-std::unique_ptr<Model> compile_for_cpu(const onnx::ModelSource& source, const CompileOptions& options);
+std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOptions& options);
 
 }  // namespace spinel::backend

@@ -131,8 +131,7 @@ void check_dtype(const ort::Description& description, const CompileOptions& opti
 
 }  // namespace
 
-std::unique_ptr<Model> compile_for_onnxruntime(const onnx::ModelSource& source,
-                                               const CompileOptions& options) {
+std::unique_ptr<Model> compile_for_onnxruntime(onnx::ModelSource source, const CompileOptions& options) {
   auto shared = std::make_shared<ort::Shared>(ort::Environment::get(options.onnxruntime_path), options.log);
   const onnx::Model file = onnx::parse_model(source.bytes.data, options.limits);
   std::optional<ort::Description> description;
