@@ -34,6 +34,15 @@ struct Taps {
   }
 };
 
+template <class T>
+std::vector<T> taps_first(const std::vector<T>& from, int64_t taps) {
+  const size_t count = static_cast<size_t>(taps);
+  std::vector<T> out;
+  for (size_t tap = 0; tap < count; ++tap)
+    for (size_t i = tap; i < from.size(); i += count) out.push_back(from[i]);
+  return out;
+}
+
 class ResizeKernel final : public KernelOp {
  public:
   /// `first` is the axis of `height`, the next one that of `width`.
@@ -44,7 +53,10 @@ class ResizeKernel final : public KernelOp {
         first_(first),
         nearest_(nearest),
         height_(std::move(height)),
-        width_(std::move(width)) {}
+        width_(std::move(width)) {
+    width_.index = taps_first(width_.index, width_.count);
+    width_.weight = taps_first(width_.weight, width_.count);
+  }
 
   std::string_view kernel() const override { return "resize"; }
   graph::Scratch scratch(const graph::ScratchContext&) const override {

@@ -124,7 +124,8 @@ struct ResizeRows {
   int64_t inner = 1;
   int64_t row = 0, rows = 0;
   /// For each output position taps indices into the input and their weights; resize_nearest_rows: one
-  /// index. Where there are two, none weighs 0.
+  /// index. Where there are two, none weighs 0. Down the height position after position, along the width
+  /// the first taps of all positions, then the second.
   int64_t taps_h = 1, taps_w = 1;
   const int32_t* index_h = nullptr;
   const int32_t* index_w = nullptr;

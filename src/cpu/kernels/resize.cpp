@@ -21,6 +21,20 @@ inline void store_some(T* p, Vec x, int64_t count) {
   count >= vector_floats ? store(p, x) : store_partial(p, x, count);
 }
 
+/// base[index] of each lane.
+inline Vec gather(const float* base, IntVec index) {
+#if defined(__AVX512F__)
+  return _mm512_mask_i32gather_ps(Vec{}, 0xffff, reinterpret_cast<__m512i>(index), base, 4);
+#elif defined(__AVX2__)
+  const Vec all = as_float(broadcast_int(-1));
+  return _mm256_mask_i32gather_ps(Vec{}, base, reinterpret_cast<__m256i>(index), all, 4);
+#else
+  Vec out{};
+  for (int i = 0; i < vector_floats; ++i) out[i] = base[index[i]];
+  return out;
+#endif
+}
+
 /// Pixels of `inner` channels, two taps an axis, no weight 0.
 template <class T>
 void blend_four(const ResizeRows& r, const T* image, int64_t y, T* to) {
@@ -29,10 +43,10 @@ void blend_four(const ResizeRows& r, const T* image, int64_t y, T* to) {
   const Vec top_weight = broadcast(r.weight_h[2 * y]);
   const Vec bottom_weight = broadcast(r.weight_h[2 * y + 1]);
   for (int64_t x = 0; x < r.out_width; ++x, to += r.inner) {
-    const int64_t left = int64_t{r.index_w[2 * x]} * r.inner;
-    const int64_t right = int64_t{r.index_w[2 * x + 1]} * r.inner;
-    const Vec left_weight = broadcast(r.weight_w[2 * x]);
-    const Vec right_weight = broadcast(r.weight_w[2 * x + 1]);
+    const int64_t left = int64_t{r.index_w[x]} * r.inner;
+    const int64_t right = int64_t{r.index_w[r.out_width + x]} * r.inner;
+    const Vec left_weight = broadcast(r.weight_w[x]);
+    const Vec right_weight = broadcast(r.weight_w[r.out_width + x]);
     for (int64_t c = 0; c < r.inner; c += vector_floats) {
       const int64_t count = r.inner - c;
       const Vec upper = fma(right_weight, load_some(top + right + c, count),
@@ -55,7 +69,7 @@ void blend_any(const ResizeRows& r, const T* image, int64_t y, T* to) {
         if (r.weight_h[i] == 0) continue;
         const T* line = image + int64_t{r.index_h[i]} * r.in_width * r.inner + c;
         Vec part{};
-        for (int64_t j = x * r.taps_w; j < (x + 1) * r.taps_w; ++j)
+        for (int64_t j = x; j < r.taps_w * r.out_width; j += r.out_width)
           if (r.weight_w[j] != 0)
             part =
                 fma(broadcast(r.weight_w[j]), load_some(line + int64_t{r.index_w[j]} * r.inner, count), part);
@@ -79,16 +93,14 @@ void blend_plane(const ResizeRows& r, const T* image, int64_t y, T* to) {
     store_some(line + x, sum, count);
   }
   for (int64_t x = 0; x < r.out_width; x += vector_floats) {
-    const int64_t count = r.out_width - x < vector_floats ? r.out_width - x : vector_floats;
-    float values[vector_floats] = {};
-    for (int64_t lane = 0; lane < count; ++lane) {
-      const int64_t first = (x + lane) * r.taps_w;
-      float sum = 0;
-      for (int64_t j = first; j < first + r.taps_w; ++j)
-        if (r.weight_w[j] != 0) sum += r.weight_w[j] * line[r.index_w[j]];
-      values[lane] = sum;
+    const int64_t count = r.out_width - x;
+    Vec sum{};
+    for (int64_t j = x; j < r.taps_w * r.out_width; j += r.out_width) {
+      const IntVec index = as_int(load_some(reinterpret_cast<const float*>(r.index_w + j), count));
+      const Vec weight = load_some(r.weight_w + j, count);
+      sum = weight != Vec{} ? fma(weight, gather(line, index), sum) : sum;
     }
-    store_some(to + x, load(values), count);
+    store_some(to + x, sum, count);
   }
 }
 
