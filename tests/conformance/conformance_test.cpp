@@ -110,7 +110,7 @@ Outcome run_case(const fs::path& folder) {
     graph::Graph graph = onnx::import_model(source, {}, nullptr);
     graph::infer(graph);
     passes::run_pipeline(graph, {});
-    const auto program = std::make_shared<const plan::Program>(std::move(graph), Limits{});
+    const auto program = std::make_shared<const plan::Program>(std::move(graph));
     runtime::Replica replica(program);
     for (int set = 0; fs::exists(folder / fmt::format("test_data_set_{}", set)); ++set) {
       const fs::path data = folder / fmt::format("test_data_set_{}", set);
@@ -123,7 +123,7 @@ Outcome run_case(const fs::path& folder) {
         dims.push_back(inputs.back().is_tensor() ? inputs.back().tensor().dims() : Dims{});
       }
       std::vector<RuntimeValue> outputs(compiled.outputs.size());
-      replica.run(*program->bind(dims), inputs, outputs, {});
+      replica.run(program->bind(dims), inputs, outputs, {});
       for (size_t i = 0; i < outputs.size(); ++i) {
         const RuntimeValue wanted =
             load_value(data / fmt::format("output_{}.pb", i), compiled.value(compiled.outputs[i]).type);
