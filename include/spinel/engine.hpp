@@ -34,13 +34,19 @@ enum class SplitPolicy {
            ///< result.
 };
 
+/// What of an engine file is verified when it is loaded.
+enum class VerifyEngine {
+  program,  ///< All but the weights' values: loading touches no weights.
+  full,     ///< The weights' checksum, too, for which they are read.
+};
+
 /// An input and the output that may be given the same memory.
 struct AliasPair {
   std::string input;
   std::string output;
 };
 
-/// How to load a model. Only `ckpt` is required (and not even that for a model in memory).
+/// How to load a model. Only `ckpt` is required (and not even that for a model in memory or an engine file).
 struct EngineOptions {
   /// Path of the ONNX file.
   std::string ckpt;
@@ -71,8 +77,15 @@ struct EngineOptions {
   std::string pass_path;
   /// The same as text. At most one of the two is given.
   std::string pass_json;
-  /// Path to write an engine file to; not supported yet.
+  /// Path to write an engine file to, the compiled program with its packed weights: docs/engine_files.md. It
+  /// is written whole or not at all.
   std::string save_engine;
+  /// Path of an engine file to load instead of compiling. An Error if it was built by another version, for
+  /// another instruction set, or with other options than those given here. `ckpt` may be left out; if it is
+  /// given, the engine file must have been built from a file of the same size.
+  std::string load_engine;
+  /// What of an engine file is verified when it is loaded.
+  VerifyEngine verify = VerifyEngine::program;
   /// Target `onnx` alone: absolute path of ONNX Runtime's shared library, or of the folder that holds it.
   /// Empty: the usual search of the dynamic loader for libonnxruntime.so.
   std::string onnxruntime_path;
@@ -160,7 +173,8 @@ std::vector<std::string> available_targets();
 /// run. No thread is started before the first run. The destructor, like release(), waits for runs under way.
 class InferEngine {
  public:
-  /// Loads options.ckpt. Throws Error; every operator that is not supported is listed.
+  /// Loads options.ckpt, or options.load_engine. Throws Error; every operator that is not supported is
+  /// listed.
   explicit InferEngine(const EngineOptions& options);
   /// Loads a model from memory, which is only read during the call (its weights are copied).
   /// `folder` is where external data is looked for; empty: external data is an Error.
@@ -226,7 +240,7 @@ class InferEngine {
  private:
   struct Impl;
   explicit InferEngine(std::unique_ptr<Impl> impl);
-  static std::unique_ptr<Impl> load(const onnx::ModelSource& source, const EngineOptions& options,
+  static std::unique_ptr<Impl> load(const onnx::ModelSource* source, const EngineOptions& options,
                                     const std::string& name);
   std::unique_ptr<Impl> impl_;
 };

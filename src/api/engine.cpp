@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 
 #include "api/engine_run.hpp"
@@ -27,9 +28,12 @@ void check_options(const EngineOptions& options) {
   if (!options.pass_path.empty() && !options.pass_json.empty())
     fail(ErrorCode::invalid_argument, "pass_path '{}' and pass_json are both given; leave one out",
          options.pass_path);
-  if (!options.save_engine.empty())
-    fail(ErrorCode::unsupported, "save_engine '{}': this version writes no engine files; leave it out",
-         options.save_engine);
+  if (!options.load_engine.empty() && backend::find_target(options.target).load == nullptr)
+    fail(ErrorCode::unsupported, "load_engine '{}': target '{}' has no engine files; leave it out",
+         options.load_engine, options.target);
+  if (!options.load_engine.empty() && !options.save_engine.empty())
+    fail(ErrorCode::invalid_argument, "load_engine '{}' and save_engine '{}' are both given; leave one out",
+         options.load_engine, options.save_engine);
   if (options.dtype != DType::undefined && options.dtype != DType::float32 && options.dtype != DType::float16)
     fail(ErrorCode::invalid_argument, "dtype {} is not one to compute in; use float32 or float16",
          dtype_name(options.dtype));
@@ -51,6 +55,13 @@ void check_options(const EngineOptions& options) {
   if (options.rank < 0 || options.ranks_on_machine < 1)
     fail(ErrorCode::invalid_argument, "rank {} of {} on this machine does not exist", options.rank,
          options.ranks_on_machine);
+}
+
+uint64_t file_bytes(const std::string& path) {
+  std::error_code error;
+  const uint64_t bytes = std::filesystem::file_size(path, error);
+  if (error) fail(ErrorCode::not_found, "model '{}': {}", path, error.message());
+  return bytes;
 }
 
 int spa_count(const EngineOptions& options) {
@@ -107,14 +118,14 @@ struct InferEngine::Impl {
   int active_runs = 0;
   bool released = false;
 
-  Impl(const onnx::ModelSource& source, const EngineOptions& given) : options(given), spas(spa_count(given)) {
+  /// `source` is nullptr where an engine file is loaded.
+  Impl(const onnx::ModelSource* source, const EngineOptions& given) : options(given), spas(spa_count(given)) {
     const backend::Target& target = backend::find_target(options.target);
     backend::CompileOptions compile;
     compile.dtype = options.dtype;
     compile.keep_io_types = options.keep_io_types;
     compile.limits = options.limits;
     compile.log = options.log;
-    compile.input_size = input_sizes(source);
     compile.spas = spas;
     compile.threads_per_spa = options.threads_per_spa;
     compile.aliases = options.aliases;
@@ -124,9 +135,19 @@ struct InferEngine::Impl {
     compile.onnxruntime_path = options.onnxruntime_path;
     compile.pass_path = options.pass_path;
     compile.pass_json = options.pass_json;
-    model = target.compile(source, compile);
+    if (source != nullptr) {
+      compile.save_engine = options.save_engine;
+      compile.input_size = input_sizes(*source);
+      model = target.compile(*source, compile);
+    } else {
+      compile.load_engine = options.load_engine;
+      compile.verify_weights = options.verify == VerifyEngine::full;
+      if (!options.ckpt.empty()) compile.model_bytes = file_bytes(options.ckpt);
+      model = target.load(compile);
+    }
     order = input_order(model->inputs(), options.input_name);
     for (size_t index : order) inputs.push_back(model->inputs()[index]);
+    if (source == nullptr) check_input_size();
     outputs = model->outputs();
     pass_report = model->pass_report();
     for (const auto& [name, value] : options.pad_value)
@@ -142,6 +163,12 @@ struct InferEngine::Impl {
     warn_about_split();
   }
 
+  void require_size_for_each(size_t inputs_of_model) const {
+    if (inputs_of_model != options.input_size.size())
+      fail(ErrorCode::invalid_argument, "input_size has {} shapes for {} inputs; give one an input",
+           options.input_size.size(), inputs_of_model);
+  }
+
   /// input_size by name. Without input_name the file's order counts, which only importing tells.
   std::map<std::string, Dims> input_sizes(const onnx::ModelSource& source) const {
     std::map<std::string, Dims> sizes;
@@ -151,15 +178,31 @@ struct InferEngine::Impl {
       const graph::Graph graph = onnx::import_model(source, options.limits, nullptr);
       for (graph::ValueId id : graph.inputs) names.push_back(graph.value(id).name);
     }
-    if (names.size() != options.input_size.size())
-      fail(ErrorCode::invalid_argument, "input_size has {} shapes for {} inputs ('{}'); give one an input",
-           options.input_size.size(), names.size(), fmt::join(names, "', '"));
+    require_size_for_each(names.size());
     for (size_t i = 0; i < names.size(); ++i) {
       Dims dims = options.input_size[i];
       if (!dims.empty()) dims[0] = 0;  // The batch stays what the model makes it.
       sizes[names[i]] = std::move(dims);
     }
     return sizes;
+  }
+
+  /// Of an engine file: whether it was built for the dims that are asked for. Throws Error.
+  void check_input_size() const {
+    if (options.input_size.empty()) return;
+    require_size_for_each(inputs.size());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Dims& wanted = options.input_size[i];
+      bool fits = wanted.empty() || wanted.size() == inputs[i].dims.size();
+      for (size_t axis = 1; fits && axis < wanted.size(); ++axis)
+        fits = wanted[axis] <= 0 || wanted[axis] == inputs[i].dims[axis];
+      if (!fits)
+        fail(ErrorCode::unsupported,
+             "the engine file takes '{}' as {}, input_size asks for {}; leave the option out, or build what "
+             "is "
+             "wanted: spinel build",
+             inputs[i].name, describe(inputs[i]), dims_text(wanted));
+    }
   }
 
   void warn_about_split() const {
@@ -269,7 +312,7 @@ struct InferEngine::Impl {
   }
 };
 
-std::unique_ptr<InferEngine::Impl> InferEngine::load(const onnx::ModelSource& source,
+std::unique_ptr<InferEngine::Impl> InferEngine::load(const onnx::ModelSource* source,
                                                      const EngineOptions& options, const std::string& name) {
   try {
     return std::make_unique<Impl>(source, options);
@@ -285,19 +328,27 @@ std::unique_ptr<InferEngine::Impl> InferEngine::load(const onnx::ModelSource& so
 
 InferEngine::InferEngine(const EngineOptions& options) {
   check_options(options);
+  if (!options.load_engine.empty()) {
+    impl_ = load(nullptr, options, options.load_engine + ": ");
+    return;
+  }
   if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
-  impl_ = load(onnx::open_model(options.ckpt, options.limits), options, options.ckpt + ": ");
+  const onnx::ModelSource source = onnx::open_model(options.ckpt, options.limits);
+  impl_ = load(&source, options, options.ckpt + ": ");
 }
 
 InferEngine InferEngine::from_memory(std::span<const std::byte> model, const EngineOptions& options,
                                      const std::string& folder) {
   check_options(options);
+  if (!options.load_engine.empty())
+    fail(ErrorCode::invalid_argument, "load_engine '{}' is given with a model in memory; leave one out",
+         options.load_engine);
   onnx::ModelSource source;
   // Constants may stay views into the model's bytes, which belong to the caller only during this call.
   auto copy = std::make_shared<std::vector<std::byte>>(model.begin(), model.end());
   source.bytes = {*copy, copy};
   if (!folder.empty()) source.folder = folder;
-  return InferEngine(load(source, options, ""));
+  return InferEngine(load(&source, options, ""));
 }
 
 InferEngine::InferEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

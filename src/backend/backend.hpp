@@ -31,6 +31,12 @@ struct CompileOptions {
   /// EngineOptions::pass_path and pass_json.
   std::string pass_path;
   std::string pass_json;
+  /// EngineOptions::save_engine, load_engine and verify.
+  std::string save_engine;
+  std::string load_engine;
+  bool verify_weights = false;
+  /// Size of the ONNX file that load_engine must have been built from; 0: any.
+  uint64_t model_bytes = 0;
   Limits limits;
   LogCallback log;
 };
@@ -86,6 +92,8 @@ class Model {
 struct Target {
   const char* name;
   std::unique_ptr<Model> (*compile)(onnx::ModelSource source, const CompileOptions& options);
+  /// Loads CompileOptions::load_engine; nullptr if there are no engine files for it.
+  std::unique_ptr<Model> (*load)(const CompileOptions& options) = nullptr;
   /// Whether it compiles the graph itself, so that pass_path and save_engine mean something.
   bool has_passes = true;
 };

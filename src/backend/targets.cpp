@@ -7,8 +7,8 @@ namespace spinel::backend {
 namespace {
 
 constexpr Target target_table[] = {
-    {"cpu", compile_for_cpu},
-    {"onnx", compile_for_onnxruntime, false},
+    {"cpu", compile_for_cpu, load_for_cpu},
+    {"onnx", compile_for_onnxruntime, nullptr, false},
 };
 
 }  // namespace

@@ -42,6 +42,7 @@ Stamp read_stamp(Decoder& in) {
   stamp.isa = in.text();
   stamp.dtype = read_optional_dtype(in);
   stamp.keep_io_types = in.flag();
+  stamp.tuned = in.flag();
   in.list([&] {
     Dims& dims = stamp.input_size[in.text()];
     in.list([&] { dims.push_back(in.integer()); });

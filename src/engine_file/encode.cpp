@@ -164,12 +164,14 @@ class GraphEncoder {
 EncodedProgram encode_program(const Graph& graph, const Stamp& stamp) {
   EncodedProgram program;
   Encoder out;
-  const auto& [version, fingerprint, isa, dtype, keep_io_types, input_size, passes, model_bytes] = stamp;
+  const auto& [version, fingerprint, isa, dtype, keep_io_types, tuned, input_size, passes, model_bytes] =
+      stamp;
   out.text(version);
   out.number(fingerprint);
   out.text(isa);
   out.number(static_cast<uint64_t>(dtype));
   out.number(keep_io_types ? 1 : 0);
+  out.number(tuned ? 1 : 0);
   out.list(input_size, [&](const auto& each) {
     out.text(each.first);
     out.list(each.second, [&](int64_t dim) { out.integer(dim); });

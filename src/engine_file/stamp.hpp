@@ -19,6 +19,7 @@ struct Stamp {
   std::string isa;                         ///< Whose packed weights these are: cpu::Isa::name.
   DType dtype = DType::undefined;          ///< EngineOptions::dtype.
   bool keep_io_types = false;              ///< EngineOptions::keep_io_types.
+  bool tuned = false;                      ///< EngineOptions::tune.
   std::map<std::string, Dims> input_size;  ///< By input name; the batch is 0.
   std::string passes;                      ///< Configuration of the passes; empty: the default.
   uint64_t model_bytes = 0;                ///< Size of the ONNX file.

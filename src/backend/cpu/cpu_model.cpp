@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "backend/cpu/engine_stamp.hpp"
 #include "backend/cpu/profile.hpp"
 #include "backend/model_info.hpp"
 #include "base/text.hpp"
+#include "engine_file/engine_file.hpp"
 #include "graph/infer.hpp"
 #include "passes/pipeline.hpp"
 #include "plan/program.hpp"
@@ -104,8 +106,20 @@ std::vector<plan::Alias> find_aliases(const Graph& graph, const std::vector<Alia
   return aliases;
 }
 
-/// Copies the constants that are views into the file's bytes. Each can then be let go once it has been
-/// packed, and the file's bytes at once.
+std::unique_ptr<Model> plan_model(Graph graph, const CompileOptions& options,
+                                  std::vector<PassReport> reports) {
+  if (options.huge_pages) plan::move_weights_to_huge_pages(graph, options.log);
+  plan::ProgramOptions program;
+  program.limits = options.limits;
+  program.concurrency = options.spas * options.threads_per_spa;
+  program.aliases = find_aliases(graph, options.aliases);
+  return std::make_unique<CpuModel>(
+      std::make_shared<const plan::Program>(std::move(graph), std::move(program)),
+      runtime::ReplicaOptions{options.huge_pages, options.log}, std::move(reports));
+}
+
+/// Copies the constants that are views into the file's bytes. Each can then be let go once it has been packed,
+/// and the file's bytes at once.
 void own_constants(Graph& graph, const std::shared_ptr<void>& file) {
   for (graph::Value& value : graph.values)
     if (value.is_constant() && value.constant.owner() == file) value.constant = value.constant.clone();
@@ -131,14 +145,20 @@ std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOp
   if (!options.pass_path.empty()) settings.config = passes::load_pass_config(options.pass_path);
   if (!options.pass_json.empty()) settings.config = passes::parse_pass_config(options.pass_json, "pass_json");
   std::vector<PassReport> reports = passes::run_pipeline(graph, settings);
-  if (options.huge_pages) plan::move_weights_to_huge_pages(graph, options.log);
-  plan::ProgramOptions program;
-  program.limits = options.limits;
-  program.concurrency = options.spas * options.threads_per_spa;
-  program.aliases = find_aliases(graph, options.aliases);
-  return std::make_unique<CpuModel>(
-      std::make_shared<const plan::Program>(std::move(graph), std::move(program)),
-      runtime::ReplicaOptions{options.huge_pages, options.log}, std::move(reports));
+  if (!options.save_engine.empty())
+    engine_file::save(options.save_engine, graph,
+                      make_stamp(options, *settings.isa, pass_text(options), source.bytes.data.size()));
+  return plan_model(std::move(graph), options, std::move(reports));
+}
+
+std::unique_ptr<Model> load_for_cpu(const CompileOptions& options) {
+  engine_file::LoadOptions load;
+  load.isa = &cpu::find_isa(options.isa);
+  load.verify_weights = options.verify_weights;
+  load.limits = options.limits;
+  engine_file::Loaded loaded = engine_file::load(
+      options.load_engine, load, [&](const engine_file::Stamp& stamp) { check_stamp(stamp, options); });
+  return plan_model(std::move(loaded.graph), options, {});
 }
 
 }  // namespace spinel::backend
