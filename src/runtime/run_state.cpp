@@ -242,6 +242,8 @@ void RunState::point_into_buffers(std::span<const RuntimeValue> inputs, std::spa
       point(id, static_cast<std::byte*>(outputs[k].tensor().raw()) + at.offset);
     } else if (binding_->sized[static_cast<size_t>(id)]) {
       point(id, const_cast<void*>(inputs[k].tensor().raw()));
+    } else if (!inputs[k].is_tensor()) {  // A sequence, or an optional that is empty.
+      value(id) = inputs[k];
     } else {
       const Tensor& given = inputs[k].tensor();
       value(id).tensor().become_view(given.dtype(), given.dims(), const_cast<void*>(given.raw()));
