@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "cpu/tasks.hpp"
 #include "ops/batch_normalization.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip.hpp"
@@ -173,6 +174,34 @@ class ElementOp final : public KernelOp {
   ElementProgram program_;
 };
 
+/// float32 to float16, or back.
+class CastKernel final : public KernelOp {
+ public:
+  CastKernel(graph::OpPtr reference, const Kernels& kernels, DType to)
+      : KernelOp(std::move(reference)), kernels_(*kernels.vector), to_(to) {}
+
+  std::string_view kernel() const override { return "elementwise"; }
+  void run(graph::RunContext& context) const override {
+    const Tensor& x = context.input(0);
+    Tensor& y = context.output_or(0, to_, [&] { return x.dims(); });
+    parallel_rows(context, y.element_count(), 1, [&](int64_t begin, int64_t count) {
+      ElementStep step;
+      step.function = ElementFunction::copy;
+      step.operands[0].data = element_at(x, begin);
+      step.operands[0].half = is_half(x);
+      step.to = element_at(y, begin);
+      step.to_half = is_half(y);
+      step.rows = 1;
+      step.columns = count;
+      kernels_.elementwise(step);
+    });
+  }
+
+ private:
+  const VectorKernels& kernels_;
+  DType to_;
+};
+
 }  // namespace
 
 std::optional<ElementNode> element_node(const Graph& graph, const Node& node, std::string& refusal) {
@@ -229,6 +258,17 @@ graph::OpPtr make_element_op(const Candidate& candidate, std::string& refusal) {
   for (const Step& step : node->steps) program.step(step);
   program.finish(node->inputs);
   return std::make_shared<ElementOp>(candidate.node.op, candidate.kernels, std::move(program));
+}
+
+graph::OpPtr make_cast_kernel(const Candidate& candidate, std::string& refusal) {
+  if (!candidate.has_input(0)) return nullptr;
+  const DType from = candidate.input_type(0).dtype;
+  const DType to = candidate.graph.value(candidate.node.outputs[0]).type.dtype;
+  if (!ElementProgram::takes(from) || !ElementProgram::takes(to)) {
+    refusal = "it is not between float32 and float16";
+    return nullptr;
+  }
+  return std::make_shared<CastKernel>(candidate.node.op, candidate.kernels, to);
 }
 
 }  // namespace spinel::cpu

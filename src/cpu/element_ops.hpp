@@ -19,7 +19,8 @@ struct ElementNode {
 std::optional<ElementNode> element_node(const graph::Graph& graph, const graph::Node& node,
                                         std::string& refusal);
 
-/// Candidate for the kernel list.
+/// Candidates for the kernel list.
 graph::OpPtr make_element_op(const Candidate& candidate, std::string& refusal);
+graph::OpPtr make_cast_kernel(const Candidate& candidate, std::string& refusal);
 
 }  // namespace spinel::cpu

@@ -85,6 +85,25 @@ TEST_CASE("float16 results overflow to infinity", "[elementwise]") {
   });
 }
 
+TEST_CASE("casts between float32 and float16 are the reference's", "[elementwise]") {
+  testing::for_each_isa([](const Isa& isa) {
+    const KernelCase to_half{.line = "",
+                             .op = "Cast",
+                             .attributes = {{"to", int64_t{10}}},
+                             .inputs = {testing::parse_input("100001")}};
+    const Tensor x = noise({100001}, 1, -70000, 70000);
+    const Tensor half = run(*testing::tuned_op(to_half, isa, {x}), {x})[0];
+    CHECK(same_bits(half, run_op("Cast", 22, to_half.attributes, {x})[0]));
+    KernelCase back = to_half;
+    back.attributes = {{"to", int64_t{1}}};
+    CHECK(same_bits(run(*testing::tuned_op(back, isa, {half}), {half})[0], convert(half, DType::float32)));
+    // Odd values: subnormals of float16 are exact, infinities and NaN stay.
+    const Tensor odd =
+        convert(Tensor::from<float>({6}, {6e-8F, -3e-6F, infinity, nan, 65519, 65520}), DType::float32);
+    expect_close(run(*testing::tuned_op(to_half, isa, {odd}), {odd})[0], convert(odd, DType::float16), 0, 0);
+  });
+}
+
 TEST_CASE("BatchNormalization becomes one multiply-add", "[elementwise]") {
   testing::for_each_isa([](const Isa& isa) {
     for (const char* dims : {"2x5x3x7", "3x5", "1x5x33", "2x5x2x3x4"}) {

@@ -15,6 +15,7 @@ const KernelEntry entries[] = {
     {"Abs", "elementwise", make_element_op},
     {"Add", "elementwise", make_element_op},
     {"BatchNormalization", "elementwise", make_element_op},
+    {"Cast", "elementwise", make_cast_kernel},
     {"Clip", "elementwise", make_element_op},
     {"Div", "elementwise", make_element_op},
     {"Elu", "elementwise", make_element_op},
