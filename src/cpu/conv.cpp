@@ -193,7 +193,10 @@ void NhwcConv::run(graph::RunContext& context) const {
     fail(ErrorCode::invalid_argument, "X {} must be {} and have {} channels", describe(x),
          dtype_name(layer_.dtype), layer_.in_channels);
   Tensor& y = context.output_or(0, x.dtype(), [&] { return output_dims(layer_, x.dims()); });
-  if (y.element_count() == 0) return;
+  if (y.element_count() == 0) {
+    output_dims(layer_, x.dims());  // Throws if that is so because the input is too small.
+    return;
+  }
   switch (layer_.algorithm) {
     case ConvAlgorithm::product:
       return run_product(context, x, y);

@@ -83,11 +83,15 @@ void PlanarConv::run(graph::RunContext& context) const {
   if (x.rank() != 4 || x.dim(1) != layer_.in_channels || x.dtype() != layer_.dtype)
     fail(ErrorCode::invalid_argument, "X {} must be {} and have {} channels", describe(x),
          dtype_name(layer_.dtype), layer_.in_channels);
-  Tensor& y = context.output_or(0, x.dtype(), [&] {
+  const auto output_dims = [&] {
     const auto axes = ops::make_windows(layer_.window, x.dims(), {layer_.kernel_h, layer_.kernel_w});
     return Dims{x.dim(0), axes[0].output, axes[1].output, layer_.out_channels};
-  });
-  if (y.element_count() == 0) return;
+  };
+  Tensor& y = context.output_or(0, x.dtype(), output_dims);
+  if (y.element_count() == 0) {
+    output_dims();  // Throws if that is so because the input is too small.
+    return;
+  }
   const Kernels& kernels = *isa_.kernels;
   const ops::WindowAttrs& window = layer_.window;
   const int64_t height = x.dim(2), width = x.dim(3);

@@ -33,12 +33,16 @@ void NhwcPool::infer(graph::InferContext& context) const {
 void NhwcPool::run(graph::RunContext& context) const {
   const Tensor& x = context.input(0);
   const ops::WindowAttrs& window = layer_.window;
-  Tensor& y = context.output_or(0, x.dtype(), [&] {
+  const auto output_dims = [&] {
     const auto axes =
         ops::make_windows(window, {x.dim(0), x.dim(3), x.dim(1), x.dim(2)}, window.kernel_shape);
     return Dims{x.dim(0), axes[0].output, axes[1].output, x.dim(3)};
-  });
-  if (y.element_count() == 0) return;
+  };
+  Tensor& y = context.output_or(0, x.dtype(), output_dims);
+  if (y.element_count() == 0) {
+    output_dims();  // Throws if that is so because the input is too small.
+    return;
+  }
   const Patches patches = make_patches(window, window.kernel_shape[0], window.kernel_shape[1], x, y);
   const int64_t rows = y.dim(0) * y.dim(1);
   const int64_t row_elements = y.dim(2) * y.dim(3);
