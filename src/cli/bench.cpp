@@ -192,6 +192,7 @@ Action set_up_bench(CLI::App& app) {
   app.add_option("--batch", command->batches,
                  "Samples a run, several after commas (default: the shapes', else 1)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::PositiveNumber);
   app.add_option("--warmup", command->warmup, "Runs that are not counted, after the first")
       ->check(CLI::NonNegativeNumber)

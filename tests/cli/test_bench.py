@@ -65,6 +65,10 @@ class Bench(ProgramTest):
         self.assertEqual(text[2].split()[6], "4")
         self.assertEqual(len(text), 3)
 
+    def test_batches_may_come_before_the_model(self):
+        document = self.bench("--batch", "1,2", MODEL, *QUICK)
+        self.assertEqual([r["batch"] for r in document["results"]], [1, 2])
+
     def test_seconds(self):
         document = self.bench(MODEL, "--seconds", 0.05, "--depth", 3, "--json")
         self.assertEqual(document["results"][0]["batch"], 1)
