@@ -32,7 +32,7 @@ int32_t spinel_engine_create(const char* path, const spinel_engine_options* opti
   return guard(__func__, error, [&] {
     require(engine, "engine");
     EngineOptions wanted = read_engine_options(options);
-    wanted.ckpt = require_text(path, "path");
+    wanted.ckpt = wanted.load_engine.empty() ? require_text(path, "path") : text_or_empty(path);
     *engine = std::make_unique<spinel_engine>(InferEngine(wanted)).release();
   });
 }

@@ -112,6 +112,8 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
   out.parallel_for = make_loop(from.parallel_for, from.parallel_for_user);
   out.isa = text_or_empty(from.isa);
   out.tune = require_flag(from.tune, "options->tune");
+  if (require_flag(from.verify_weights, "options->verify_weights")) out.verify = VerifyEngine::full;
+  out.load_engine = text_or_empty(from.load_engine);
   out.limits = read_limits(from.limits);
   out.log = make_log(from.log, from.log_user);
   return out;

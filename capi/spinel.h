@@ -270,7 +270,7 @@ typedef struct spinel_engine_options {
   int32_t rank;             /* The rank of this process where several share the machine. */
   int32_t ranks_on_machine; /* Processes that share this machine's cores; 0: 1. */
   const char* pass_path;    /* A JSON file that configures the graph passes; NULL: every pass runs. */
-  const char* save_engine;  /* A path to write an engine file to; not supported yet. */
+  const char* save_engine;  /* A path to write an engine file to, the compiled program; NULL: none. */
   const spinel_limits* limits; /* NULL: the defaults. */
   spinel_log_callback log;     /* Receives warnings and information for as long as the engine lives. */
   void* log_user;
@@ -287,11 +287,16 @@ typedef struct spinel_engine_options {
   /* Used instead of threads of the engine's own, of which then only that of requests starts. NULL: none. */
   spinel_parallel_for parallel_for;
   void* parallel_for_user;
-  /* Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512", "avx2" or "portable"; an error
-   * if this machine lacks it. NULL: the best that it has. */
+  /* Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512", "avx2" or "portable";
+   * an error if this machine lacks it. NULL: the best that it has. */
   const char* isa;
   /* 1: times the candidate kernels of each layer on this machine while compiling, and keeps the fastest. */
   int32_t tune;
+  /* 1: all of an engine file is verified, its weights' checksum too; 0: all but the weights' values. */
+  int32_t verify_weights;
+  /* An engine file to load instead of compiling; an error if it was built by another version, for another
+   * instruction set, or with other options than those given here. NULL: none. */
+  const char* load_engine;
 } spinel_engine_options;
 
 /* Fills in the defaults. NULL is ignored. Any thread. */
@@ -300,7 +305,8 @@ SPINEL_API void spinel_engine_options_init(spinel_engine_options* options, size_
 /* A compiled model. Immutable: shared freely between threads, results are the same bits in every run. */
 typedef struct spinel_engine spinel_engine;
 
-/* Loads an ONNX file. options may be NULL, and only log_user and parallel_for_user need outlive the call.
+/* Loads an ONNX file, or options->load_engine; path may then be NULL, and otherwise names the ONNX file that
+ * it was built from. options may be NULL, and only log_user and parallel_for_user need outlive the call.
  * Every operator that is not supported is listed in the error. The caller owns *engine. Any thread; no thread
  * is started yet. */
 SPINEL_API int32_t spinel_engine_create(const char* path, const spinel_engine_options* options,

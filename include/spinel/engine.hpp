@@ -240,7 +240,7 @@ class InferEngine {
  private:
   struct Impl;
   explicit InferEngine(std::unique_ptr<Impl> impl);
-  static std::unique_ptr<Impl> load(const onnx::ModelSource* source, const EngineOptions& options,
+  static std::unique_ptr<Impl> load(onnx::ModelSource* source, const EngineOptions& options,
                                     const std::string& name);
   std::unique_ptr<Impl> impl_;
 };

@@ -118,8 +118,8 @@ struct InferEngine::Impl {
   int active_runs = 0;
   bool released = false;
 
-  /// `source` is nullptr where an engine file is loaded.
-  Impl(const onnx::ModelSource* source, const EngineOptions& given) : options(given), spas(spa_count(given)) {
+  /// `source` is moved from; nullptr where an engine file is loaded.
+  Impl(onnx::ModelSource* source, const EngineOptions& given) : options(given), spas(spa_count(given)) {
     const backend::Target& target = backend::find_target(options.target);
     backend::CompileOptions compile;
     compile.dtype = options.dtype;
@@ -138,7 +138,7 @@ struct InferEngine::Impl {
     if (source != nullptr) {
       compile.save_engine = options.save_engine;
       compile.input_size = input_sizes(*source);
-      model = target.compile(*source, compile);
+      model = target.compile(std::move(*source), compile);
     } else {
       compile.load_engine = options.load_engine;
       compile.verify_weights = options.verify == VerifyEngine::full;
@@ -312,8 +312,8 @@ struct InferEngine::Impl {
   }
 };
 
-std::unique_ptr<InferEngine::Impl> InferEngine::load(const onnx::ModelSource* source,
-                                                     const EngineOptions& options, const std::string& name) {
+std::unique_ptr<InferEngine::Impl> InferEngine::load(onnx::ModelSource* source, const EngineOptions& options,
+                                                     const std::string& name) {
   try {
     return std::make_unique<Impl>(source, options);
   } catch (const Error& error) {
@@ -333,7 +333,7 @@ InferEngine::InferEngine(const EngineOptions& options) {
     return;
   }
   if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
-  const onnx::ModelSource source = onnx::open_model(options.ckpt, options.limits);
+  onnx::ModelSource source = onnx::open_model(options.ckpt, options.limits);
   impl_ = load(&source, options, options.ckpt + ": ");
 }
 
@@ -346,7 +346,7 @@ InferEngine InferEngine::from_memory(std::span<const std::byte> model, const Eng
   onnx::ModelSource source;
   // Constants may stay views into the model's bytes, which belong to the caller only during this call.
   auto copy = std::make_shared<std::vector<std::byte>>(model.begin(), model.end());
-  source.bytes = {*copy, copy};
+  source.bytes = {*copy, std::move(copy)};
   if (!folder.empty()) source.folder = folder;
   return InferEngine(load(&source, options, ""));
 }

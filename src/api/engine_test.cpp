@@ -129,7 +129,8 @@ TEST_CASE("engine: options that contradict the model or each other", "[engine]")
   auto message = error_of(ErrorCode::not_found, [&] { with([](auto& o) { o.target = "sdaa"; }); });
   CHECK(contains(message, "cpu"));
   error_of(ErrorCode::unsupported, [&] { with([](auto& o) { o.pass_path = "x.py"; }); });
-  error_of(ErrorCode::unsupported, [&] { with([](auto& o) { o.save_engine = "x.spinel"; }); });
+  error_of(ErrorCode::not_found, [&] { with([](auto& o) { o.save_engine = "no-such-folder/x.spinel"; }); });
+  error_of(ErrorCode::invalid_argument, [&] { with([](auto& o) { o.load_engine = "x.spinel"; }); });
   error_of(ErrorCode::invalid_argument, [&] { with([](auto& o) { o.dtype = DType::int8; }); });
   error_of(ErrorCode::invalid_argument, [&] { with([](auto& o) { o.threads_per_spa = 0; }); });
   message = error_of(ErrorCode::not_found, [&] { with([](auto& o) { o.input_name = {"a", "z"}; }); });

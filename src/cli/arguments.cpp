@@ -85,6 +85,8 @@ void normalise_flags(std::vector<std::string>& arguments) {
   }
 }
 
+bool is_engine_file(const std::string& path) { return path.ends_with(".spinel"); }
+
 CLI::Validator dtype_check() {
   return check_by([](const std::string& value) { parse_dtype(value); }, "DTYPE");
 }
@@ -94,9 +96,10 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--onnxruntime", onnxruntime_,
                  "For --target onnx: ONNX Runtime's library, a file or the folder that holds it "
                  "(default: SPINEL_ONNXRUNTIME, else what the dynamic loader finds)");
-  app.add_option("--isa", isa_,
-                 "Instruction set of the kernels: avx512_fp16, avx512, avx2 or portable (default: SPINEL_ISA, "
-                 "else the best that this machine has)");
+  app.add_option(
+      "--isa", isa_,
+      "Instruction set of the kernels: avx512_fp16, avx512, avx2 or portable (default: SPINEL_ISA, "
+      "else the best that this machine has)");
   app.add_flag("--tune", tune_,
                "Time the candidate kernels of each layer on this machine and keep the fastest");
   app.add_option("--dtype", dtype_,
@@ -110,6 +113,13 @@ void EngineFlags::add_to(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--pass_path", pass_path_, "JSON or YAML file that configures the graph passes");
+  app.add_option(
+      "--load_engine", load_engine_,
+      "Engine file, made of the model by `spinel build`, to load instead of compiling; a model whose "
+      "name ends in .spinel is one itself");
+  app.add_option("--verify", verify_, "Of an engine file: program, or full, which reads all weights, too")
+      ->check(CLI::IsMember({"program", "full"}))
+      ->capture_default_str();
   app.add_option("--split", split_, "When a batch is split over the SPAs: proven, never or always")
       ->check(CLI::IsMember({"proven", "never", "always"}))
       ->capture_default_str();
@@ -117,7 +127,10 @@ void EngineFlags::add_to(CLI::App& app) {
 
 EngineOptions EngineFlags::options(const std::string& model) const {
   EngineOptions options;
-  options.ckpt = model;
+  const bool is_engine = load_engine_.empty() && is_engine_file(model);
+  options.ckpt = is_engine ? "" : model;
+  options.load_engine = is_engine ? model : load_engine_;
+  options.verify = verify_ == "full" ? VerifyEngine::full : VerifyEngine::program;
   options.target = target_;
   if (!dtype_.empty()) options.dtype = parse_dtype(dtype_);
   options.keep_io_types = keep_io_types_;

@@ -15,6 +15,9 @@ namespace spinel::cli {
 /// "--" stays.
 void normalise_flags(std::vector<std::string>& arguments);
 
+/// Whether commands take the file for an engine file: its name ends in ".spinel".
+bool is_engine_file(const std::string& path);
+
 /// Checks that a value is a name that parse_dtype knows.
 CLI::Validator dtype_check();
 
@@ -23,10 +26,11 @@ CLI::Validator dtype_check();
 class EngineFlags {
  public:
   void add_to(CLI::App& app);
-  /// The options to load `model` with. What the flags leave open is taken from the environment:
-  /// MAX_ENGINE_NUMS (number of SPAs), OMPI_COMM_WORLD_LOCAL_SIZE (ranks that share the machine),
-  /// SPINEL_ONNXRUNTIME (as --onnxruntime), SPINEL_ISA (as --isa) and SPINEL_LOG (debug, info, warning or error: what is printed to
-  /// stderr). Throws UsageError.
+  /// The options to load `model` with; a name that ends in ".spinel" is that of an engine file. What the
+  /// flags leave open is taken from the environment: MAX_ENGINE_NUMS (number of SPAs),
+  /// OMPI_COMM_WORLD_LOCAL_SIZE (ranks that share the machine), SPINEL_ONNXRUNTIME (as --onnxruntime),
+  /// SPINEL_ISA (as --isa) and SPINEL_LOG (debug, info, warning or error: what is printed to stderr). Throws
+  /// UsageError.
   EngineOptions options(const std::string& model) const;
 
  private:
@@ -34,6 +38,8 @@ class EngineFlags {
   std::string onnxruntime_;
   std::string isa_;
   bool tune_ = false;
+  std::string load_engine_;
+  std::string verify_ = "program";
   std::string dtype_;
   std::string split_ = "proven";
   std::string pass_path_;

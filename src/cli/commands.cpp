@@ -7,6 +7,7 @@ Action set_up_run(CLI::App& app);
 Action set_up_preprocess(CLI::App& app);
 Action set_up_classify(CLI::App& app);
 Action set_up_bench(CLI::App& app);
+Action set_up_build(CLI::App& app);
 Action set_up_version(CLI::App& app);
 
 std::span<const Command> commands() {
@@ -15,6 +16,7 @@ std::span<const Command> commands() {
       {"run", "Run a model on .npy files", set_up_run},
       {"preprocess", "Turn images into .npy files as a classifier takes them", set_up_preprocess},
       {"classify", "Name what images show", set_up_classify},
+      {"build", "Compile a model once and write it as an engine file", set_up_build},
       {"bench", "Latency, throughput and memory of a model", set_up_bench},
       {"version", "Version and targets of this build", set_up_version},
   };

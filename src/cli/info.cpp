@@ -43,8 +43,10 @@ void count_operators(const std::vector<onnx::Node>& nodes, OperatorCounts& count
   }
 }
 
-/// The nodes of the file as it is, those of subgraphs and functions included.
+/// The nodes of the file as it is, those of subgraphs and functions included. An engine file has none of
+/// ONNX.
 OperatorCounts operators_of(const std::string& path) {
+  if (is_engine_file(path)) return {};
   const Bytes bytes = read_file(path, "model");
   const onnx::Model model = onnx::parse_model(bytes.data, {});
   OperatorCounts counts;
@@ -139,7 +141,7 @@ void print_info(const std::string& model, const InferEngine& engine) {
   std::string operators;
   for (const auto& [name, count] : operators_of(model))
     operators += fmt::format("{}{} x{}", operators.empty() ? "" : ", ", name, count);
-  fmt::print("nodes    {}\n", operators.empty() ? "none" : operators);
+  if (!is_engine_file(model)) fmt::print("nodes    {}\n", operators.empty() ? "none" : operators);
   print_passes(engine.pass_report());
 }
 

@@ -196,7 +196,9 @@ TEST_CASE("options that make no sense are refused") {
   fails(SPINEL_INVALID_ARGUMENT, "spas", [](auto& options) { options.spas = -1; });
   fails(SPINEL_INVALID_ARGUMENT, "threads_per_spa", [](auto& options) { options.threads_per_spa = -1; });
   fails(SPINEL_UNSUPPORTED, "pass", [](auto& options) { options.pass_path = "passes.py"; });
-  fails(SPINEL_UNSUPPORTED, "save", [](auto& options) { options.save_engine = "two.spinel"; });
+  fails(SPINEL_NOT_FOUND, "none/two.spinel", [](auto& options) { options.save_engine = "none/two.spinel"; });
+  fails(SPINEL_NOT_FOUND, "none.spinel", [](auto& options) { options.load_engine = "none.spinel"; });
+  fails(SPINEL_INVALID_ARGUMENT, "verify_weights", [](auto& options) { options.verify_weights = 7; });
   fails(SPINEL_INVALID_ARGUMENT, "absolute", [](auto& options) {
     options.target = "onnx";
     options.onnxruntime_path = "libonnxruntime.so";

@@ -118,8 +118,8 @@ std::unique_ptr<Model> plan_model(Graph graph, const CompileOptions& options,
       runtime::ReplicaOptions{options.huge_pages, options.log}, std::move(reports));
 }
 
-/// Copies the constants that are views into the file's bytes. Each can then be let go once it has been packed,
-/// and the file's bytes at once.
+/// Copies the constants that are views into the file's bytes. Each can then be let go once it has been
+/// packed, and the file's bytes at once.
 void own_constants(Graph& graph, const std::shared_ptr<void>& file) {
   for (graph::Value& value : graph.values)
     if (value.is_constant() && value.constant.owner() == file) value.constant = value.constant.clone();
@@ -132,6 +132,7 @@ void own_constants(Graph& graph, const std::shared_ptr<void>& file) {
 std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOptions& options) {
   Graph graph = onnx::import_model(source, options.limits, options.log);
   own_constants(graph, source.bytes.owner);
+  const uint64_t model_bytes = source.bytes.data.size();
   source = {};
   apply_input_size(graph, options.input_size);
   graph::infer(graph);
@@ -147,7 +148,7 @@ std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOp
   std::vector<PassReport> reports = passes::run_pipeline(graph, settings);
   if (!options.save_engine.empty())
     engine_file::save(options.save_engine, graph,
-                      make_stamp(options, *settings.isa, pass_text(options), source.bytes.data.size()));
+                      make_stamp(options, *settings.isa, pass_text(options), model_bytes));
   return plan_model(std::move(graph), options, std::move(reports));
 }
 
