@@ -208,9 +208,11 @@ void run_products(graph::RunContext& context, const Kernels& kernels, int64_t co
   if (first.rows == 0 || first.columns == 0) return;
   const Cut cut = cut_product(kernels, first, count, context.concurrency());
   const auto run_task = [&](int64_t task, std::byte* scratch) {
-    const int64_t row = task % cut.blocks * cut.block_rows;
-    const int64_t column = task / cut.blocks % cut.groups * cut.group_columns;
-    const Product p = make(task / cut.blocks / cut.groups);
+    // Neighbouring tasks have the same rows: they stay on one core, whose caches may hold them from the layer
+    // before.
+    const int64_t column = task % cut.groups * cut.group_columns;
+    const int64_t row = task / cut.groups % cut.blocks * cut.block_rows;
+    const Product p = make(task / cut.groups / cut.blocks);
     Part part{.row = row,
               .rows = std::min(cut.block_rows, p.rows - row),
               .column = column,

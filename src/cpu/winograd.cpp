@@ -86,8 +86,8 @@ void run_winograd(graph::RunContext& context, const Kernels& kernels, const Conv
   groups = ceil_div(out, group_columns);
 
   context.parallel_for_scratch(blocks * groups, [&](int64_t task, std::byte* scratch) {
-    const int64_t first = task % blocks * task_tiles;
-    const int64_t column = task / blocks * group_columns;
+    const int64_t first = task / groups * task_tiles;
+    const int64_t column = task % groups * group_columns;
     const int64_t columns = std::min(group_columns, out - column);
     const WinogradTiles block{.patches = patches,
                               .tile = first,

@@ -1,7 +1,6 @@
 // The interface of an operator, and what it is given to infer, to judge the batch and to run.
 #pragma once
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "base/function_ref.hpp"
+#include "base/task_slices.hpp"
 #include "graph/runtime_value.hpp"
 #include "graph/value_type.hpp"
 
@@ -147,10 +147,12 @@ class RunContext {
   /// outputs come first.
   void parallel_for_scratch(int64_t count, FunctionRef<void(int64_t task, std::byte* scratch)> fn) {
     const ThreadScratch blocks = thread_scratch();
-    std::atomic<int64_t> next{0};
-    parallel_for(std::min(count, blocks.count), [&](int64_t block) {
-      std::byte* const mine = blocks.first + static_cast<size_t>(block) * blocks.stride_bytes;
-      for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < count;) fn(task, mine);
+    const int64_t participants = std::min(count, blocks.count);
+    TaskSlices tasks;
+    tasks.reset(count, participants);
+    parallel_for(participants, [&](int64_t participant) {
+      std::byte* const mine = blocks.first + static_cast<size_t>(participant) * blocks.stride_bytes;
+      for (int64_t task; (task = tasks.take(participant)) >= 0;) fn(task, mine);
     });
   }
 

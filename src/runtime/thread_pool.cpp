@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #endif
 
+#include "base/task_slices.hpp"
 #include "runtime/threads.hpp"
 
 namespace spinel::runtime {
@@ -19,6 +20,8 @@ struct Surroundings {
   uint64_t loops = 0;
 };
 thread_local Surroundings around;
+/// Which slice of a loop's tasks this thread begins with: 0 for callers, then the pool's own threads.
+thread_local int thread_index = 0;
 
 void relax() noexcept {
 #if defined(__SSE2__)
@@ -51,8 +54,7 @@ constexpr uint64_t bit_of(int index) { return uint64_t{1} << index; }
 /// garbage: a visitor counts itself first and looks at the loop only if it is still open then; the owner
 /// closes it first and leaves only when nobody is counted.
 struct alignas(64) ThreadPool::Slot {
-  std::atomic<int64_t> next{0};
-  int64_t count = 0;
+  TaskSlices tasks;
   const FunctionRef<void(int64_t)>* fn = nullptr;
   std::atomic<uint64_t> inside{0};  ///< The loops around this one.
   std::atomic<int> visitors{0};
@@ -79,7 +81,11 @@ void ThreadPool::start_workers() {
   if (started_.load(std::memory_order_relaxed)) return;
   started_.store(true, std::memory_order_release);
   try {
-    for (int i = 0; i < worker_count_; ++i) workers_.push_back(start_thread([this] { work(); }));
+    for (int i = 0; i < worker_count_; ++i)
+      workers_.push_back(start_thread([this, i] {
+        thread_index = i + 1;
+        work();
+      }));
   } catch (const std::system_error&) {
     // Fewer threads than asked for: the callers do the work that is left.
   }
@@ -102,8 +108,7 @@ void ThreadPool::parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) {
   }
   start_workers();
   Slot& slot = slots_[static_cast<size_t>(index)];
-  slot.next.store(0, std::memory_order_relaxed);
-  slot.count = count;
+  slot.tasks.reset(count, concurrency());
   slot.fn = &fn;
   slot.inside.store(around.pool == this ? around.loops : 0, std::memory_order_relaxed);
   slot.failed.store(false, std::memory_order_relaxed);
@@ -121,12 +126,12 @@ void ThreadPool::run_tasks(int index) {
   Slot& slot = slots_[static_cast<size_t>(index)];
   const Surroundings before = around;
   around = {this, slot.inside.load(std::memory_order_relaxed) | bit_of(index)};
-  for (int64_t task; (task = slot.next.fetch_add(1, std::memory_order_relaxed)) < slot.count;) {
+  for (int64_t task; (task = slot.tasks.take(thread_index)) >= 0;) {
     try {
       (*slot.fn)(task);
     } catch (...) {
       if (!slot.failed.exchange(true)) slot.error = std::current_exception();
-      slot.next.store(slot.count, std::memory_order_relaxed);
+      slot.tasks.drop_rest();
     }
   }
   around = before;
