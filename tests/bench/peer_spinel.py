@@ -15,7 +15,10 @@ class Options(ctypes.Structure):
                 ("keep_io_types", c_int32), ("pad_inputs", c_int32), ("split", c_int32), ("spas", c_int32),
                 ("threads_per_spa", c_int32), ("rank", c_int32), ("ranks_on_machine", c_int32),
                 ("pass_path", c_char_p), ("save_engine", c_char_p), ("limits", c_void_p), ("log", c_void_p),
-                ("log_user", c_void_p)]
+                ("log_user", c_void_p), ("onnxruntime_path", c_char_p), ("spin_us", c_int32), ("huge_pages", c_int32),
+                ("aliases", c_void_p), ("alias_count", c_size_t), ("parallel_for", c_void_p),
+                ("parallel_for_user", c_void_p), ("isa", c_char_p), ("tune", c_int32), ("verify_weights", c_int32),
+                ("load_engine", c_char_p)]
 
 
 class Shape(ctypes.Structure):
@@ -58,13 +61,16 @@ class Library:
 
 
 class Peer:
-    """`options`: library, dtype, spas, threads_per_spa, and optionally target."""
+    """`options`: library, dtype, spas, threads_per_spa, tune, and optionally load_engine or save_engine, a path."""
 
     def __init__(self, setting):
         wanted = setting["options"]
         self.library = Library(wanted["library"])
         options = Options(struct_size=ctypes.sizeof(Options), dtype=DTYPES[wanted["dtype"]], spas=wanted["spas"],
-                          threads_per_spa=wanted["threads_per_spa"], target=wanted.get("target", "cpu").encode())
+                          threads_per_spa=wanted["threads_per_spa"], tune=int(wanted["tune"]))
+        for name in ("load_engine", "save_engine"):
+            if name in wanted:
+                setattr(options, name, wanted[name].encode())
         self.engine = c_void_p()
         self.library.call("spinel_engine_create", setting["model"].encode(), byref(options), byref(self.engine))
 

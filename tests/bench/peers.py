@@ -63,6 +63,7 @@ def parse_arguments():
     parser.add_argument("--passes", type=int, help="scouting slices of a setting and batch, of which the best counts")
     parser.add_argument("--quiet-wait", type=float, default=0,
                         help="seconds that a slice waits at most for other processes to leave the machine idle")
+    parser.add_argument("--tune", action="store_true", help="Spinel times its kernels when it loads a network")
     parser.add_argument("--latency", action="store_true", help="measure latency; alone unless --throughput is there")
     parser.add_argument("--throughput", action="store_true")
     parser.add_argument("--spas", type=numbers, help="scaling over these numbers of SPAs, e.g. 1,2")
@@ -204,7 +205,8 @@ def main():
     arguments = parse_arguments()
     interleave.quiet_wait_seconds = arguments.quiet_wait
     export_models(arguments)
-    all_settings = settings.Settings(arguments.threads, arguments.models_folder, arguments.cache, arguments.spinel)
+    all_settings = settings.Settings(arguments.threads, arguments.models_folder, arguments.cache, arguments.spinel,
+                                     arguments.tune)
     document = {"command": shlex.join(sys.argv), "machine": {"cpu": cpu_name(), "cores": os.cpu_count()},
                 "threads": arguments.threads, "rounds": arguments.rounds, "slice_s": arguments.slice, "versions": {},
                 "networks": {}, "scenarios": {}}

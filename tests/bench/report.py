@@ -90,7 +90,7 @@ def scenario_lines(scenarios):
                        f"{r['before_loading_bytes'] / 2**20:.0f} MiB before loading{share}")
         elif name == "load":
             for peer, r in result.items():
-                yield f"- loading, {peer}: {r['median_ms']:.1f} ms"
+                yield f"- loading, {peer}: {r['median_ms']:.1f} ms, {r['of_onnxruntime']:.3f} of ONNX Runtime's"
 
 
 def markdown(document):

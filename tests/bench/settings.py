@@ -12,8 +12,8 @@ PEERS = ("spinel", "onnxruntime", "openvino", "ncnn", "torch")
 class Settings:
     """`folder` holds the models (<network>.onnx), `cache` what is made for the peers."""
 
-    def __init__(self, threads, folder, cache, library):
-        self.threads, self.folder, self.cache = threads, pathlib.Path(folder), pathlib.Path(cache)
+    def __init__(self, threads, folder, cache, library, tune=False):
+        self.threads, self.tune, self.folder, self.cache = threads, tune, pathlib.Path(folder), pathlib.Path(cache)
         self.library = str(pathlib.Path(library).resolve())
         self.python = environment.python_of(self.cache / "peers")
 
@@ -25,12 +25,13 @@ class Settings:
                    "callers": callers, "folder": str(self.cache), "options": options}
         return Candidate(peer, variant, python or self.python, setting, batch)
 
-    def spinel(self, network, batch, dtype="float32", spas=None, threads_per_spa=1, callers=1):
+    def spinel(self, network, batch, dtype="float32", spas=None, threads_per_spa=1, callers=1, **options):
+        """More `options` of peer_spinel.Peer may follow."""
         spas = self.threads if spas is None else spas
         text = f"{spas} SPA{'s' if spas > 1 else ''} x {threads_per_spa}" + (f", {callers} callers" * (callers > 1))
         peer = "spinel" if dtype == "float32" else f"spinel {dtype}"
         return self.candidate(peer, text, network, batch, callers, "spinel", library=self.library, dtype=dtype,
-                              spas=spas, threads_per_spa=threads_per_spa)
+                              spas=spas, threads_per_spa=threads_per_spa, tune=self.tune, **options)
 
     def onnxruntime(self, network, batch, callers=1):
         text = f"{callers} callers x 1 thread" if callers > 1 else f"{self.threads} threads"

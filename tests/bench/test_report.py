@@ -21,7 +21,7 @@ def document():
                 "vgg16": {"latency": {"spinel": result(40.0), "onnxruntime": result(20.0)}},
                 "resnet50": {"latency": {"spinel": result(1.0), "onnxruntime": result(100.0)}}},
             "scenarios": {"memory": {"failed": "why"},
-                          "load": {"spinel": {"median_ms": 3.25}}}}
+                          "load": {"spinel": {"median_ms": 3.25, "of_onnxruntime": 0.05}}}}
 
 
 class Report(unittest.TestCase):
@@ -46,7 +46,7 @@ class Report(unittest.TestCase):
         self.assertIn("resnet18, ncnn: outputs differ", text)
         self.assertNotIn("resnet18, spinel: outputs differ", text)
         self.assertIn("memory: failed: why", text)
-        self.assertIn("loading, spinel: 3.2 ms", text)
+        self.assertIn("loading, spinel: 3.2 ms, 0.050 of", text)
         self.assertIn("0.25 cores busy", text)
 
     def test_page(self):
