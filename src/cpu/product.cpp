@@ -46,7 +46,7 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
     }
   }
   if (p.half) cut.groups = std::max(cut.groups, ceil_div(p.columns, half_columns));
-  cut.block_rows = ceil_div(ceil_div(p.rows, cut.blocks), kernels.tile_rows) * kernels.tile_rows;
+  cut.block_rows = ceil_div(p.rows, cut.blocks);
   cut.blocks = ceil_div(p.rows, cut.block_rows);
   cut.group_columns = ceil_div(panels, cut.groups) * kernels.panel_columns;
   cut.groups = ceil_div(p.columns, cut.group_columns);
