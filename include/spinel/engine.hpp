@@ -233,6 +233,9 @@ class InferEngine {
   const std::string& target() const noexcept;
   /// The type that floats are computed in.
   DType compute_dtype() const noexcept;
+  /// How, in words: "float32 (avx512)", or for float16 whether the arithmetic is in float16, too, or in
+  /// float32.
+  std::string arithmetic() const;
 
   /// Waits for runs under way, then frees replicas, weights and threads. Later runs are an Error(released).
   void release();

@@ -520,6 +520,11 @@ DType InferEngine::compute_dtype() const noexcept {
   return impl_->model ? impl_->model->compute_dtype() : DType::undefined;
 }
 
+std::string InferEngine::arithmetic() const {
+  const Impl::ActiveRun active(*impl_);
+  return impl_->model->arithmetic();
+}
+
 void InferEngine::release() { impl_->release(); }
 
 std::vector<std::string> available_targets() {

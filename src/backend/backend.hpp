@@ -84,6 +84,8 @@ class Model {
     return std::nullopt;
   }
   virtual DType compute_dtype() const = 0;
+  /// See InferEngine::arithmetic.
+  virtual std::string arithmetic() const { return std::string(dtype_name(compute_dtype())); }
   /// Whether replicas bring the threads of their part along and have no use for RunServices::parallel_for.
   virtual bool has_own_threads() const { return false; }
 };

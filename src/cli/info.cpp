@@ -99,6 +99,7 @@ Json info_json(const std::string& model, const InferEngine& engine) {
   return {{"model", model},
           {"target", engine.target()},
           {"compute_dtype", dtype_name(engine.compute_dtype())},
+          {"arithmetic", engine.arithmetic()},
           {"spas", engine.spas()},
           {"threads_per_spa", engine.threads_per_spa()},
           {"inputs", inputs},
@@ -120,8 +121,8 @@ Json info_json(const std::string& model, const InferEngine& engine) {
 void print_info(const std::string& model, const InferEngine& engine) {
   fmt::print("model    {}\n", model);
   fmt::print("target   {}, computes in {}, {} SPA{} with {} thread{} each\n", engine.target(),
-             dtype_name(engine.compute_dtype()), engine.spas(), engine.spas() == 1 ? "" : "s",
-             engine.threads_per_spa(), engine.threads_per_spa() == 1 ? "" : "s");
+             engine.arithmetic(), engine.spas(), engine.spas() == 1 ? "" : "s", engine.threads_per_spa(),
+             engine.threads_per_spa() == 1 ? "" : "s");
   for (const TensorInfo& info : engine.inputs()) fmt::print("input    {}: {}\n", info.name, describe(info));
   for (const TensorInfo& info : engine.outputs()) fmt::print("output   {}: {}\n", info.name, describe(info));
 

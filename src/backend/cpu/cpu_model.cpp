@@ -37,8 +37,8 @@ class CpuReplica final : public Replica {
 class CpuModel final : public Model {
  public:
   CpuModel(std::shared_ptr<const plan::Program> program, runtime::ReplicaOptions options,
-           std::vector<PassReport> passes)
-      : program_(std::move(program)), options_(std::move(options)), passes_(std::move(passes)) {
+           std::vector<PassReport> passes, const cpu::Isa& isa)
+      : program_(std::move(program)), options_(std::move(options)), passes_(std::move(passes)), isa_(isa) {
     const Graph& graph = program_->graph();
     batch_ = batch_info(program_->batch(), graph.outputs.size());
     inputs_ = input_infos(graph, batch_);
@@ -78,11 +78,19 @@ class CpuModel final : public Model {
   }
 
   DType compute_dtype() const override { return backend::compute_dtype(program_->graph()); }
+  std::string arithmetic() const override {
+    const DType dtype = compute_dtype();
+    if (dtype != DType::float16) return fmt::format("{} ({})", dtype_name(dtype), isa_.name);
+    return isa_.half_kernels != nullptr
+               ? fmt::format("float16, products in float16 arithmetic ({})", isa_.name)
+               : fmt::format("float16, stored as such, arithmetic in float32 ({})", isa_.name);
+  }
 
  private:
   std::shared_ptr<const plan::Program> program_;
   runtime::ReplicaOptions options_;
   std::vector<PassReport> passes_;
+  const cpu::Isa& isa_;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
   BatchInfo batch_;
@@ -115,7 +123,8 @@ std::unique_ptr<Model> plan_model(Graph graph, const CompileOptions& options,
   program.aliases = find_aliases(graph, options.aliases);
   return std::make_unique<CpuModel>(
       std::make_shared<const plan::Program>(std::move(graph), std::move(program)),
-      runtime::ReplicaOptions{options.huge_pages, options.log}, std::move(reports));
+      runtime::ReplicaOptions{options.huge_pages, options.log}, std::move(reports),
+      cpu::find_isa(options.isa));
 }
 
 /// Copies the constants that are views into the file's bytes. Each can then be let go once it has been
