@@ -12,13 +12,16 @@ constexpr Pass pipeline[] = {
     {"remove_identities", remove_identities},  // nodes that pass their input on
     {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
     {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
+    {"remove_casts", remove_casts},            // to a wider type and back
     {"recognize_layer_norm", recognize_layer_norm},    // written as means, differences and quotients
     {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
     {"recognize_attention", recognize_attention},      // softmax between two products
     {"merge_transposes", merge_transposes},            // chains of Transpose and Reshape
     {"convert_floats", convert_floats},                // dtype option: float32 <-> float16
     {"fold_converted", fold_constants},                // what conversion has put between constants
+    {"remove_converted_casts", remove_casts},          // what conversion has put beside casts
     {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
+    {"lift_conv1d", lift_conv1d},              // convolutions over one axis become those over two
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
     {"merge_layout_transposes", merge_transposes},
     {"lower_linear", lower_linear},                // products with constant weights
