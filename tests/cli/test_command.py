@@ -97,6 +97,35 @@ class Info(ProgramTest):
                    saying=os.path.join(os.getcwd(), "no/such"))
         self.assertIn("onnx", json.loads(self.spinel("version", "--json").stdout)["targets"])
 
+    def passes(self, *args):
+        document = json.loads(self.spinel("info", *args, "--json").stdout)
+        return {each["pass"]: each for each in document["passes"]}
+
+    def swish(self):
+        nodes = [helper.make_node("Sigmoid", ["x"], ["s"]), helper.make_node("Mul", ["x", "s"], ["y"])]
+        return save_model(self.path("swish.onnx"), nodes, [info("x", FLOAT, ["n"])], [info("y", FLOAT, ["n"])])
+
+    def test_passes_are_reported_and_configured_by_json_and_yaml(self):
+        model = self.swish()
+        report = self.passes(model)["recognize_activations"]
+        self.assertEqual((report["changes"], report["counts"]["Swish"], report["enabled"]), (1, 1, True))
+        self.assertIn("recognize_activations: 1 change, Swish x1 now", self.spinel("info", model).stdout)
+        as_json = self.write("p.json", b'{"passes": {"recognize_activations": false}}')
+        as_yaml = self.write("p.yaml", b"# comment\npasses:\n  recognize_activations: false\nskip_ops: [Exp, 'true']\n")
+        for path in (as_json, as_yaml):
+            report = self.passes(model, "--pass-path", path)["recognize_activations"]
+            self.assertEqual((report["changes"], report["enabled"]), (0, False))
+
+    def test_bad_pass_files(self):
+        model = self.swish()
+        for name, content, words in (("a.json", b'{"skip_op": []}', ["skip_op", "skip_ops"]),
+                                     ("b.yaml", b"skip_op: []", ["skip_op", "skip_ops"]),
+                                     ("c.yaml", b"{a: [", ["c.yaml", "YAML"]),
+                                     ("d.py", b"import os", ["d.py", "need_convert"]),
+                                     ("e.yaml", b"need_convert: maybe", ["need_convert", "maybe"])):
+            self.fails("spinel", "info", model, "--pass_path", self.write(name, content), saying=words)
+        self.fails("spinel", "info", model, "--pass_path", self.path("none.json"), saying="none.json")
+
     def test_unsupported_operators_are_listed_together(self):
         nodes = [helper.make_node("Frobnicate", ["x"], ["a"], name="first", domain="odd"),
                  helper.make_node("Twist", ["a"], ["y"], name="second", domain="odd")]
