@@ -6,6 +6,7 @@
 #include "cpu/attention.hpp"
 #include "cpu/chain.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_transpose.hpp"
 #include "cpu/element_grid.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
@@ -132,6 +133,31 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
   const Shape out =
       ops::window_output(layer.window, {x[0], x[3], x[1], x[2]}, {Dim(layer.kernel_h), Dim(layer.kernel_w)});
   require_residual(context, {x[0], out[0], out[1], Dim(layer.out_channels)});
+}
+
+void check_nhwc_conv_transpose(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const ConvTransposeLayer& layer = dynamic_cast<const NhwcConvTranspose&>(op).layer();
+  require_one_output(context);
+  const Shape& x = shape_of(context, 0);
+  require(x.size() == 4 && context.dtype(0) == layer.dtype && x[3].is_constant(layer.in_channels),
+          "X is {}; the layer takes {} with {} channels at axis 3", context.input(0).text(),
+          dtype_name(layer.dtype), layer.in_channels);
+  require(suits_phases(layer), "{} and {} channels do not make {} groups, or strides {} are too large",
+          layer.in_channels, layer.out_channels, layer.attrs.group, dims_text(layer.attrs.window.strides));
+  require(layer.attrs.window.kernel_shape == Dims{layer.kernel_h, layer.kernel_w},
+          "the kernel has two sizes");
+  require(layer.kernel_h * layer.kernel_w <= max_taps, "the kernel has {} x {} taps", layer.kernel_h,
+          layer.kernel_w);
+  require_half_chunk(isa, layer.half_chunk, layer.dtype);
+  // A phase has at most all taps, and there are no more phases than suits_phases allows.
+  int64_t elements = 0;
+  require(!__builtin_mul_overflow(layer.in_channels, layer.out_channels, &elements) &&
+              elements <= (int64_t{1} << 44) / (layer.kernel_h * layer.kernel_w),
+          "weights of {} x {} channels and {} x {} taps are more than any memory holds", layer.in_channels,
+          layer.out_channels, layer.kernel_h, layer.kernel_w);
+  require_weights(context, layer.dtype, packed_transposed_size(isa, layer));
+  require_bias(context, layer.out_channels);
+  require(!context.has_input(3), "it takes no summand");
 }
 
 void check_planar_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {

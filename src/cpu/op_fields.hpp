@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "cpu/attention.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/pool.hpp"
 
@@ -112,6 +113,29 @@ void conv_fields(Layer& layer, Fields& fields) {
   fields.integer("in_channels", in_channels, 1, max_channels);
   fields.integer("out_channels", out_channels, 1, max_channels);
   fields.choice("algorithm", algorithm, ConvAlgorithm::winograd);
+  fields.flag("finite_weights", finite_weights);
+  fields.choice("activation", activation, Activation::tanh);
+  fields.number("low", low);
+  fields.number("high", high);
+}
+
+template <class Layer, class Fields>
+void conv_transpose_fields(Layer& layer, Fields& fields) {
+  auto& [dtype, half_chunk, attrs, kernel_h, kernel_w, in_channels, out_channels, finite_weights, activation,
+         low, high] = layer;
+  auto& [window, group, output_padding, output_shape] = attrs;
+  fields.float_type("dtype", dtype);
+  fields.integer("half_chunk", half_chunk, 0, half_depth_block);
+  window_fields(window, fields);
+  fields.integer("group", group, 1, max_channels);
+  fields.integers("output_padding", output_padding, 2, 0, max_window);
+  bool has_output_shape = !output_shape.empty();
+  fields.flag("has_output_shape", has_output_shape);
+  if (has_output_shape) fields.integers("output_shape", output_shape, 2, 0, max_window);
+  fields.integer("kernel_h", kernel_h, 1, max_window);
+  fields.integer("kernel_w", kernel_w, 1, max_window);
+  fields.integer("in_channels", in_channels, 1, max_channels);
+  fields.integer("out_channels", out_channels, 1, max_channels);
   fields.flag("finite_weights", finite_weights);
   fields.choice("activation", activation, Activation::tanh);
   fields.number("low", low);

@@ -36,6 +36,20 @@ OpPtr make_conv(const OpArgs& args, const Isa& isa) {
   return std::make_shared<const ConvOp>(isa, std::move(layer));
 }
 
+bool describe_conv_transpose(const Op& op, Attributes& attributes) {
+  const auto* conv = dynamic_cast<const NhwcConvTranspose*>(&op);
+  if (conv == nullptr) return false;
+  FieldWriter fields(attributes);
+  conv_transpose_fields(conv->layer(), fields);
+  return true;
+}
+OpPtr make_conv_transpose(const OpArgs& args, const Isa& isa) {
+  ConvTransposeLayer layer;
+  FieldReader fields(args);
+  conv_transpose_fields(layer, fields);
+  return std::make_shared<const NhwcConvTranspose>(isa, std::move(layer));
+}
+
 bool describe_linear(const Op& op, Attributes& attributes) {
   const auto* linear = dynamic_cast<const Linear*>(&op);
   if (linear == nullptr) return false;
@@ -194,6 +208,7 @@ constexpr NativeOp table[] = {
     {"ElementwiseChain", describe_chain, make_chain, check_chain},
     {"Linear", describe_linear, make_linear, check_linear},
     {"NhwcConv", describe_conv<NhwcConv>, make_conv<NhwcConv>, check_nhwc_conv},
+    {"NhwcConvTranspose", describe_conv_transpose, make_conv_transpose, check_nhwc_conv_transpose},
     {"NhwcGlobalAveragePool", describe_global_pool, make_global_pool, check_nhwc_image},
     {"NhwcPool", describe_pool, make_pool, check_nhwc_image},
     {"PlanarConv", describe_conv<PlanarConv>, make_conv<PlanarConv>, check_planar_conv},

@@ -10,8 +10,8 @@ namespace {
 constexpr int64_t block_tiles = 8;
 /// Between rows of packed patches, so that rows do not compete for the same sets of the cache.
 constexpr int64_t patch_padding = 16;
-/// Columns of a task whose sums are kept in scratch memory until they become float16.
-constexpr int64_t half_columns = 512;
+/// Columns of a task whose sums are kept in scratch memory.
+constexpr int64_t sum_columns = 512;
 /// A task should be worth waking a thread.
 constexpr int64_t min_task_operations = int64_t{1} << 18;
 
@@ -24,6 +24,8 @@ bool packs_rows(const Product& p) {
   if (p.half_chunk != 0) return p.from_patches || p.depth % 2 != 0;
   return p.from_patches || p.half;
 }
+/// Whether sums are kept in scratch memory until they are complete and go to C.
+bool keeps_sums(const Product& p) { return p.half || p.c_lines.rows != 0; }
 
 /// How one product is cut: blocks of rows, and groups of columns where there are few rows.
 struct Cut {
@@ -45,7 +47,7 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
       cut.groups = std::min(panels, ceil_div(wanted, cut.blocks));
     }
   }
-  if (p.half) cut.groups = std::max(cut.groups, ceil_div(p.columns, half_columns));
+  if (keeps_sums(p)) cut.groups = std::max(cut.groups, ceil_div(p.columns, sum_columns));
   cut.block_rows = ceil_div(p.rows, cut.blocks);
   cut.blocks = ceil_div(p.rows, cut.block_rows);
   cut.group_columns = ceil_div(panels, cut.groups) * kernels.panel_columns;
@@ -57,7 +59,7 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
 struct Buffers {
   float* rows;   ///< A depth block of A; float16 where that is the arithmetic.
   float* panel;  ///< A depth block of a panel of B, widened.
-  float* sums;   ///< C before it becomes float16.
+  float* sums;   ///< C, where it is not summed in its place.
 };
 
 Buffers cut_scratch(const Kernels& kernels, const Product& p, std::byte* scratch) {
@@ -79,7 +81,7 @@ struct Part {
 template <class Block>
 void set_sums(const Kernels& kernels, const Product& p, const Part& part, float* sums, Block& block) {
   const int64_t residual_offset = part.row * p.residual_stride + part.column;
-  if (!p.half) {
+  if (!keeps_sums(p)) {
     block.c = static_cast<float*>(p.c) + part.row * p.c_stride + part.column;
     block.c_stride = p.c_stride;
     if (p.residual == nullptr) return;
@@ -96,9 +98,31 @@ void set_sums(const Kernels& kernels, const Product& p, const Part& part, float*
   block.start_stride = part.columns;
 }
 
-void store_halves(const Kernels& kernels, const Product& p, const Part& part, const float* sums) {
-  kernels.narrow_rows(sums, part.columns, part.rows, part.columns,
-                      static_cast<uint16_t*>(p.c) + part.row * p.c_stride + part.column, p.c_stride);
+/// Moves a part's sums to C.
+void store_sums(const Kernels& kernels, const Product& p, const Part& part, const float* sums) {
+  const OutputLines& lines = p.c_lines;
+  const int64_t end = part.row + part.rows;
+  for (int64_t row = part.row; row < end;) {
+    int64_t offset = row * p.c_stride;
+    int64_t rows = end - row;
+    if (lines.rows != 0) {
+      const int64_t line = row / lines.rows;
+      const int64_t at = row % lines.rows;
+      offset = line / lines.per_image * lines.image_stride + line % lines.per_image * lines.stride +
+               at * p.c_stride;
+      rows = std::min(rows, lines.rows - at);
+    }
+    offset += part.column;
+    if (p.half)
+      kernels.narrow_rows(sums, part.columns, rows, part.columns, static_cast<uint16_t*>(p.c) + offset,
+                          p.c_stride);
+    else
+      for (int64_t r = 0; r < rows; ++r)
+        std::copy_n(sums + r * part.columns, part.columns,
+                    static_cast<float*>(p.c) + offset + r * p.c_stride);
+    sums += rows * part.columns;
+    row += rows;
+  }
 }
 
 /// Arithmetic in float32.
@@ -133,7 +157,7 @@ void run_part(const Kernels& kernels, const Product& p, const Part& part, const 
     block.start = block.c;
     block.start_stride = block.c_stride;
   }
-  if (p.half) store_halves(kernels, p, part, buffers.sums);
+  if (keeps_sums(p)) store_sums(kernels, p, part, buffers.sums);
 }
 
 /// Arithmetic in float16.
@@ -171,7 +195,7 @@ void run_half_part(const Kernels& kernels, const Product& p, const Part& part, c
     block.start = block.c;
     block.start_stride = block.c_stride;
   }
-  store_halves(kernels, p, part, buffers.sums);
+  store_sums(kernels, p, part, buffers.sums);
 }
 
 }  // namespace
@@ -197,7 +221,7 @@ int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, i
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
   const Buffers end = cut_scratch(kernels, product, nullptr);
   const int64_t sums =
-      product.half ? kernels.tile_rows * block_tiles * std::min(half_columns, product.columns) : 0;
+      keeps_sums(product) ? kernels.tile_rows * block_tiles * std::min(sum_columns, product.columns) : 0;
   return reinterpret_cast<uintptr_t>(end.sums) + static_cast<uint64_t>(sums) * sizeof(float);
 }
 
@@ -226,7 +250,7 @@ void run_products(graph::RunContext& context, const Kernels& kernels, int64_t co
       run_part(kernels, p, part, buffers);
   };
   const int64_t tasks = count * cut.groups * cut.blocks;
-  if (packs_rows(first) || first.half)
+  if (packs_rows(first) || keeps_sums(first))
     context.parallel_for_scratch(tasks, run_task);
   else
     context.parallel_for(tasks, [&](int64_t task) { run_task(task, nullptr); });

@@ -7,6 +7,15 @@
 
 namespace spinel::cpu {
 
+/// Where the rows of C lie if they are not all c_stride apart: in lines of `rows`, `per_image` of them in an
+/// image. Strides in elements.
+struct OutputLines {
+  int64_t rows = 0;  ///< 0: one line.
+  int64_t stride = 0;
+  int64_t per_image = 0;
+  int64_t image_stride = 0;
+};
+
 /// C = activation(A * B + bias + residual) with A either a matrix or the patches of a convolution's input.
 struct Product {
   bool half = false;          ///< A, C, the residual and the patches are float16, else float32.
@@ -25,6 +34,7 @@ struct Product {
   const void* b = nullptr;  ///< Packed by Kernels::pack_columns.
   void* c = nullptr;
   int64_t c_stride = 0;
+  OutputLines c_lines = {};        ///< With lines there is no residual.
   const void* residual = nullptr;  ///< May be c.
   int64_t residual_stride = 0;
   int64_t rows = 0;

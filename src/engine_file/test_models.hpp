@@ -64,6 +64,32 @@ inline EngineModel convolutions(DType dtype) {
           dtype};
 }
 
+/// Transposed convolutions: phases that overlap, in groups with padding of the output, and to a given size.
+inline EngineModel transposed(DType dtype) {
+  ModelGraph g("transposed");
+  g.input("x", DType::float32, {std::string("n"), 16, 5, 7});
+  g.constant("w", random_floats({16, 24, 4, 4}, 2)).constant("b", random_floats({24}, 3));
+  g.constant("w2", random_floats({24, 5, 3, 3}, 4)).constant("w3", random_floats({10, 9, 2, 2}, 5));
+  const std::vector<int64_t> two{2, 2}, ones{1, 1, 1, 1};
+  g.node("ConvTranspose", {"x", "w", "b"}, {"a"}, {{"strides", two}, {"pads", ones}});
+  g.node("HardSwish", {"a"}, {"c"});
+  g.node("ConvTranspose", {"c", "w2"}, {"d"},
+         {{"strides", two},
+          {"pads", ones},
+          {"group", int64_t{2}},
+          {"output_padding", std::vector<int64_t>{1, 0}}});
+  g.node("ConvTranspose", {"d", "w3"}, {"y"},
+         {{"strides", two}, {"output_shape", std::vector<int64_t>{39, 54}}});
+  g.output("y", DType::float32);
+  Tensor x = random_floats({2, 16, 5, 7}, 1);
+  if (dtype == DType::float16) x = convert(x, dtype);
+  return {dtype == DType::float16 ? "transposed_fp16" : "transposed",
+          g.model(),
+          {x},
+          {"NhwcConvTranspose"},
+          dtype};
+}
+
 /// A layer of an encoder: heads, a mask, layer norm, Gelu; the length is dynamic.
 inline EngineModel encoder() {
   ModelGraph g("encoder");
@@ -178,6 +204,8 @@ inline EngineModel converted() {
 inline std::vector<EngineModel> engine_models() {
   return {convolutions(DType::undefined),
           convolutions(DType::float16),
+          transposed(DType::undefined),
+          transposed(DType::float16),
           encoder(),
           chains(),
           control_flow(),

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_transpose.hpp"
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/tune.hpp"
@@ -76,6 +77,8 @@ class Layout {
     for (size_t i = 1; i < node.outputs.size(); ++i)
       if (node.outputs[i] != no_value) return false;
     if (const auto* conv = dynamic_cast<const ops::ConvOp*>(node.op.get())) return lower_conv(node, *conv);
+    if (const auto* conv = dynamic_cast<const ops::ConvTransposeOp*>(node.op.get()))
+      return lower_conv_transpose(node, *conv);
     if (const auto* pool = dynamic_cast<const ops::MaxPoolOp*>(node.op.get()))
       return lower_pool(node, cpu::PoolLayer::Kind::max, pool->attrs().window);
     if (const auto* pool = dynamic_cast<const ops::AveragePoolOp*>(node.op.get()))
@@ -135,6 +138,40 @@ class Layout {
     if (has_bias)
       lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(constant(node, 2))));
     lowered.op = std::make_shared<cpu::NhwcConv>(isa_, std::move(layer));
+    release(node.inputs[1]);
+    emit(std::move(lowered), node.outputs[0]);
+    return true;
+  }
+
+  bool lower_conv_transpose(const Node& node, const ops::ConvTransposeOp& conv) {
+    const ValueType x = type_of(node.inputs[0]);
+    const Tensor weights = constant(node, 1);
+    const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value;
+    if (!is_image(x) || !computes_in(x.dtype) || !weights.defined() || weights.element_count() == 0 ||
+        (has_bias && !constant(node, 2).defined()) || !is_image(type_of(node.outputs[0])))
+      return false;
+    cpu::ConvTransposeLayer layer;
+    layer.dtype = x.dtype;
+    layer.attrs = conv.attrs();
+    layer.attrs.window = layer.attrs.window.at_rank(2);
+    layer.attrs.window.kernel_shape = {weights.dim(2), weights.dim(3)};
+    layer.attrs.output_padding.resize(2, 0);
+    layer.kernel_h = weights.dim(2);
+    layer.kernel_w = weights.dim(3);
+    layer.in_channels = weights.dim(0);
+    layer.out_channels = weights.dim(1) * layer.attrs.group;
+    if (!cpu::suits_phases(layer)) return false;
+    layer.finite_weights = all_finite(weights);
+    if (x.dtype == DType::float16 && isa_.half_kernels != nullptr) layer.half_chunk = settings_.half_chunk;
+
+    Node lowered = like(node);
+    lowered.attributes = cpu::conv_transpose_text(layer);
+    lowered.inputs = {provide_nhwc(node.inputs[0]),
+                      add_constant(graph_.value(node.inputs[1]).name + ".packed",
+                                   cpu::pack_transposed_weights(isa_, layer, weights))};
+    if (has_bias)
+      lowered.inputs.push_back(add_constant(node.name + ".bias", ops::to_float32(constant(node, 2))));
+    lowered.op = std::make_shared<cpu::NhwcConvTranspose>(isa_, std::move(layer));
     release(node.inputs[1]);
     emit(std::move(lowered), node.outputs[0]);
     return true;

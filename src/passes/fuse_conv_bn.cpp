@@ -1,9 +1,10 @@
-// Folds a BatchNormalization into the convolution before it: W' = W * s, B' = (B - mean) * s + shift, with
-// s = scale / sqrt(var + epsilon) for each output channel.
+// Folds a BatchNormalization into the convolution, or transposed convolution, before it: W' = W * s, B' = (B
+// - mean) * s + shift, with s = scale / sqrt(var + epsilon) for each output channel.
 #include <cmath>
 
 #include "graph/patch.hpp"
 #include "ops/batch_normalization.hpp"
+#include "ops/conv_transpose.hpp"
 #include "ops/shape_rules.hpp"
 #include "passes/pipeline.hpp"
 
@@ -27,11 +28,31 @@ NodeId foldable_conv(const Graph& graph, const Node& node, const std::vector<int
   const graph::Value& x = graph.value(node.inputs[0]);
   if (x.producer == graph::no_node || uses[static_cast<size_t>(node.inputs[0])] != 1) return graph::no_node;
   const Node& conv = graph.node(x.producer);
-  if (conv.op->name() != "Conv" || constant_input(graph, conv, 1) == nullptr) return graph::no_node;
+  if ((conv.op->name() != "Conv" && conv.op->name() != "ConvTranspose") ||
+      constant_input(graph, conv, 1) == nullptr)
+    return graph::no_node;
   if (conv.inputs.size() > 2 && conv.inputs[2] != no_value && constant_input(graph, conv, 2) == nullptr)
     return graph::no_node;
   return x.producer;
 }
+
+/// The convolution's weights seen as [outer, channels, inner], where channels are those of the output, of one
+/// group if there are several `outer`. The transposed convolution has W [C, M / group, kernel...].
+struct Filters {
+  size_t outer, channels, inner, group;
+  Filters(const Node& conv, const Tensor& weights)
+      : outer(1), channels(static_cast<size_t>(weights.dim(0))), inner(1), group(1) {
+    if (const auto* transposed = dynamic_cast<const ops::ConvTransposeOp*>(conv.op.get())) {
+      outer = channels;
+      channels = static_cast<size_t>(weights.dim(1));
+      group = static_cast<size_t>(transposed->attrs().group);
+    }
+    if (outer * channels > 0) inner = weights.data<float>().size() / (outer * channels);
+  }
+  size_t out_channels() const { return channels * group; }
+  /// Number of the first output channel that input channel `o` is part of.
+  size_t first_channel(size_t o) const { return o / std::max<size_t>(outer / group, 1) * channels; }
+};
 
 }  // namespace
 
@@ -59,21 +80,25 @@ size_t fuse_conv_bn(Graph& graph, const Settings& settings) {
     const Tensor& old_weights = *constant_input(graph, conv, 1);
     const DType dtype = old_weights.dtype();
     Tensor weights = ops::to_float32(old_weights).clone();
-    const int64_t channels = weights.dim(0);
+    const Filters filters(conv, weights);
+    const auto channels = static_cast<int64_t>(filters.out_channels());
     const Tensor* old_bias = constant_input(graph, conv, 2);
     Tensor bias =
         old_bias != nullptr ? ops::to_float32(*old_bias).clone() : Tensor(DType::float32, {channels});
     Tensor wide[4];
     for (size_t i = 0; i < 4; ++i) wide[i] = ops::to_float32(*parameters[i]);
     const auto w = weights.data<float>();
-    const size_t filter = w.size() / static_cast<size_t>(std::max<int64_t>(channels, 1));
-    for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
-      const float scale =
-          wide[0].data<float>()[c] / std::sqrt(wide[3].data<float>()[c] + bn->attrs().epsilon);
-      for (size_t i = 0; i < filter; ++i) w[c * filter + i] *= scale;
+    std::vector<float> scales;
+    for (size_t c = 0; c < filters.out_channels(); ++c) {
+      const float scale = scales.emplace_back(wide[0].data<float>()[c] /
+                                              std::sqrt(wide[3].data<float>()[c] + bn->attrs().epsilon));
       float& b = bias.data<float>()[c];
       b = (b - wide[2].data<float>()[c]) * scale + wide[1].data<float>()[c];
     }
+    for (size_t o = 0; o < filters.outer; ++o)
+      for (size_t c = 0; c < filters.channels; ++c)
+        for (size_t i = 0; i < filters.inner; ++i)
+          w[(o * filters.channels + c) * filters.inner + i] *= scales[filters.first_channel(o) + c];
     const ValueId new_weights =
         patch.constant(graph.value(conv.inputs[1]).name + ".folded", convert(weights, dtype));
     const ValueId new_bias = patch.constant(node.name + ".bias", convert(bias, dtype));

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cpu/conv.hpp"
+#include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
 #include "graph/patch.hpp"
@@ -72,22 +73,31 @@ struct Layer {
   const cpu::NhwcConv* conv;
   const cpu::PlanarConv* planar;
   const cpu::Linear* linear;
+  const cpu::NhwcConvTranspose* transposed;
 
   explicit Layer(const Node& node)
       : conv(dynamic_cast<const cpu::NhwcConv*>(node.op.get())),
         planar(dynamic_cast<const cpu::PlanarConv*>(node.op.get())),
-        linear(dynamic_cast<const cpu::Linear*>(node.op.get())) {}
-  bool is_layer() const { return conv != nullptr || planar != nullptr || linear != nullptr; }
-  bool takes_residual() const { return planar == nullptr; }
+        linear(dynamic_cast<const cpu::Linear*>(node.op.get())),
+        transposed(dynamic_cast<const cpu::NhwcConvTranspose*>(node.op.get())) {}
+  bool is_layer() const {
+    return conv != nullptr || planar != nullptr || linear != nullptr || transposed != nullptr;
+  }
+  bool takes_residual() const { return planar == nullptr && transposed == nullptr; }
   bool activates() const {
     if (linear != nullptr) return linear->layer().activation != Activation::none;
+    if (transposed != nullptr) return transposed->layer().activation != Activation::none;
     return conv_layer().activation != Activation::none;
   }
-  int64_t columns() const { return linear != nullptr ? linear->layer().columns : conv_layer().out_channels; }
+  int64_t columns() const {
+    if (linear != nullptr) return linear->layer().columns;
+    return transposed != nullptr ? transposed->layer().out_channels : conv_layer().out_channels;
+  }
   const cpu::ConvLayer& conv_layer() const { return conv != nullptr ? conv->layer() : planar->layer(); }
 };
 
 std::string layer_text(const cpu::ConvLayer& layer) { return cpu::conv_text(layer); }
+std::string layer_text(const cpu::ConvTransposeLayer& layer) { return cpu::conv_transpose_text(layer); }
 std::string layer_text(const cpu::LinearLayer& layer) { return cpu::linear_text(layer); }
 
 template <class LayerOp>
@@ -135,6 +145,8 @@ class Fuser {
       set_activation(node, *layer.conv, *fused);
     else if (layer.planar != nullptr)
       set_activation(node, *layer.planar, *fused);
+    else if (layer.transposed != nullptr)
+      set_activation(node, *layer.transposed, *fused);
     else
       set_activation(node, *layer.linear, *fused);
     absorb(n, reader);
