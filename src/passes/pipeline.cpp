@@ -21,7 +21,7 @@ constexpr Pass pipeline[] = {
     {"fold_converted", fold_constants},                // what conversion has put between constants
     {"remove_converted_casts", remove_casts},          // what conversion has put beside casts
     {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
-    {"lift_conv1d", lift_conv1d},              // convolutions over one axis become those over two
+    {"lift_conv1d", lift_conv1d},                      // convolutions over one axis become those over two
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
     {"merge_layout_transposes", merge_transposes},
     {"lower_linear", lower_linear},                // products with constant weights
