@@ -20,6 +20,14 @@ inline HalfVec broadcast_pair(const void* p) {
   __builtin_memcpy(&pair, p, sizeof pair);
   return reinterpret_cast<HalfVec>(_mm512_set1_epi32(pair));
 }
+inline HalfVec multiply_add(HalfVec a, HalfVec b, HalfVec c) {
+#if defined(__AVX512FP16__)
+  return reinterpret_cast<HalfVec>(_mm512_fmadd_ph(reinterpret_cast<__m512h>(a), reinterpret_cast<__m512h>(b),
+                                                   reinterpret_cast<__m512h>(c)));
+#else
+  return a * b + c;
+#endif
+}
 /// The two sums of each column, added in float32.
 inline Vec add_pairs(HalfVec x) {
   const __m512i bits = reinterpret_cast<__m512i>(x);
@@ -64,10 +72,10 @@ void multiply_chunk(const Tile& t, const uint16_t* a, const uint16_t* b, int64_t
     __builtin_prefetch(ahead, 0, 2);
     __builtin_prefetch(ahead + 64, 0, 2);
     ahead += t.ahead_step;
-#define SPINEL_ROW(m, address)                                                                   \
-  if constexpr (Rows > (m)) {                                                                    \
-    const HalfVec x = broadcast_pair(address);                                                   \
-    _Pragma("GCC unroll 4") for (int v = 0; v < Vectors; ++v) acc[m][v] = x * bv[v] + acc[m][v]; \
+#define SPINEL_ROW(m, address)                                                                               \
+  if constexpr (Rows > (m)) {                                                                                \
+    const HalfVec x = broadcast_pair(address);                                                               \
+    _Pragma("GCC unroll 4") for (int v = 0; v < Vectors; ++v) acc[m][v] = multiply_add(x, bv[v], acc[m][v]); \
   }
     SPINEL_ROW(0, a0)
     SPINEL_ROW(1, a0 + stride)
