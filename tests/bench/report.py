@@ -81,7 +81,8 @@ def scenario_lines(scenarios):
                 yield f"- samples/s by SPAs, {peer}: {rates}; scaling {r['scaling']:.2f}"
         elif name == "beside_load":
             for who, r in result.items():
-                yield f"- beside a busy loop, {who}: {r['beside_load']:.1f} of {r['alone']:.1f} samples/s, {r['kept']:.2f}"
+                yield (f"- beside a busy loop, {who}: {r['beside_load']:.1f} of {r['alone']:.1f} samples/s, "
+                       f"{r['kept']:.2f}")
         elif name == "memory":
             base = result.get("onnxruntime", {}).get("peak_bytes")
             for peer, r in result.items():
@@ -94,8 +95,8 @@ def scenario_lines(scenarios):
 
 
 def markdown(document):
-    parts = [f"{document['machine']['cpu']}, {document['threads']} threads; " +
-             ", ".join(f"{p} {v}" for p, v in document["versions"].items()) + "."]
+    versions = [f"{p} {v}" for p, v in document["versions"].items()]
+    parts = [", ".join([f"{document['machine']['cpu']}", f"{document['threads']} threads", *versions]) + "."]
     for metric, unit in (("latency", "ms at batch 1"), ("throughput", "samples/s (at the best batch)")):
         text = metric_table(document, metric)
         if text:
@@ -113,8 +114,8 @@ def markdown(document):
     others = [o for n in document["networks"].values() for m in ("latency", "throughput")
               for r in n.get(m, {}).values() for o in r["others"]]
     if others:
-        lines.append(f"- other processes kept {sum(others) / len(others):.2f} cores busy on average, {max(others):.2f} at "
-                     "most in one slice")
+        lines.append(f"- other processes kept {sum(others) / len(others):.2f} cores busy on average, "
+                     f"{max(others):.2f} at most in one slice")
     return "\n\n".join([*parts, "\n".join(lines)]) + "\n"
 
 

@@ -49,20 +49,6 @@ def beside_load(settings, network, dtypes, rounds, seconds):
             for name, a, b in zip(names, rates, rates[len(alone):])}
 
 
-def memory(settings, network, dtypes, rounds):
-    """Peak resident bytes of a fresh process that loads and runs a batch of 8, and what it had before loading."""
-    result = {}
-    for candidate in [*(settings.spinel(network, BATCH, d) for d in dtypes), settings.onnxruntime(network, BATCH)]:
-        peaks = []
-        for _ in range(rounds):
-            with Worker(candidate.python, candidate.setting) as worker:
-                worker.slice(BATCH, 0, least_runs=3)
-                peaks.append((worker.ask({"do": "memory"})["peak_bytes"], worker.loaded["start_bytes"]))
-        result[candidate.peer] = {"peak_bytes": statistics.median(p for p, _ in peaks),
-                                  "before_loading_bytes": statistics.median(s for _, s in peaks)}
-    return result
-
-
 def engine_file(settings, network, dtype):
     """A candidate that loads the network from an engine file, which is made here."""
     folder = settings.cache / "engines"
@@ -72,6 +58,21 @@ def engine_file(settings, network, dtype):
     Worker(maker.python, maker.setting).close()
     candidate = settings.spinel(network, 1, dtype, load_engine=str(path))
     return dataclasses.replace(candidate, peer=candidate.peer + ", engine file")
+
+
+def memory(settings, network, dtypes, rounds):
+    """Peak resident bytes of a fresh process that loads and runs a batch of 8, and what it had before loading."""
+    result = {}
+    candidates = [c for d in dtypes for c in (settings.spinel(network, BATCH, d), engine_file(settings, network, d))]
+    for candidate in [*candidates, settings.onnxruntime(network, BATCH)]:
+        peaks = []
+        for _ in range(rounds):
+            with Worker(candidate.python, candidate.setting) as worker:
+                worker.slice(BATCH, 0, least_runs=3)
+                peaks.append((worker.ask({"do": "memory"})["peak_bytes"], worker.loaded["start_bytes"]))
+        result[candidate.peer] = {"peak_bytes": statistics.median(p for p, _ in peaks),
+                                  "before_loading_bytes": statistics.median(s for _, s in peaks)}
+    return result
 
 
 def load(settings, network, dtypes, rounds):
