@@ -4,6 +4,7 @@
 #include "backend/cpu/profile.hpp"
 #include "cpu/attention.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
 
@@ -38,6 +39,11 @@ double count_flops(const graph::Op& op, std::span<const Dims> inputs, std::span<
     return 2 * out * static_cast<double>(conv->layer().depth());
   if (const auto* planar = dynamic_cast<const cpu::PlanarConv*>(&op))
     return 2 * out * static_cast<double>(planar->layer().depth());
+  if (const auto* transposed = dynamic_cast<const cpu::NhwcConvTranspose*>(&op)) {
+    const cpu::ConvTransposeLayer& layer = transposed->layer();
+    return 2 * in *
+           static_cast<double>(layer.out_channels / layer.attrs.group * layer.kernel_h * layer.kernel_w);
+  }
   if (const auto* linear = dynamic_cast<const cpu::Linear*>(&op))
     return 2 * out * static_cast<double>(linear->layer().depth);
   // Two products over the keys, of equal cost where keys and values are equally wide.

@@ -5,6 +5,7 @@
 
 #include "cpu/attention.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
 
@@ -60,6 +61,15 @@ TEST_CASE("operations of lowered layers are those of the layers that they stand 
   layer.algorithm = cpu::ConvAlgorithm::winograd;
   CHECK(count_flops(cpu::NhwcConv(cpu::best_isa(), layer), inputs, outputs) == expected);
   CHECK(count_flops(cpu::PlanarConv(cpu::best_isa(), layer), inputs, outputs) == expected);
+
+  cpu::ConvTransposeLayer transposed;
+  transposed.attrs.group = 2;
+  transposed.kernel_h = transposed.kernel_w = 2;
+  transposed.in_channels = 4;
+  transposed.out_channels = 10;
+  CHECK(count_flops(cpu::NhwcConvTranspose(cpu::best_isa(), transposed),
+                    std::vector<Dims>{{1, 3, 3, 4}, {64}},
+                    std::vector<Dims>{{1, 4, 4, 10}}) == 2.0 * 4 * 9 * 5 * 4);
 
   cpu::LinearLayer linear;
   linear.depth = 7;
