@@ -383,6 +383,39 @@ TEST_CASE("the graph as text") {
               [&](spinel_error** error) { return spinel_engine_graph(engine.get(), nullptr, error); });
 }
 
+TEST_CASE("an engine file is the engine that wrote it") {
+  const std::string file = std::string(SPINEL_BINARY_DIR) + "/tests/capi/models/two.spinel";
+  spinel_engine_options options = engine_options();
+  options.save_engine = file.c_str();
+  const auto built = load("two", &options);
+  options.save_engine = nullptr;
+  options.load_engine = file.c_str();
+  options.verify_weights = 1;
+  spinel_engine* raw = nullptr;
+  check_succeeds([&](spinel_error** error) { return spinel_engine_create(nullptr, &options, &raw, error); });
+  const Owned<spinel_engine> loaded(raw);
+  std::vector<float> x{1, 2, 3};
+  std::vector<float> y{4, 5, 6};
+  const std::vector<int64_t> dims{1, 3};
+  const spinel_tensor inputs[] = {tensor_of(SPINEL_FLOAT32, dims, x), tensor_of(SPINEL_FLOAT32, dims, y)};
+  for (const spinel_engine* engine : {built.get(), loaded.get()}) {
+    spinel_tensor outputs[] = {empty_tensor(), empty_tensor()};
+    check_succeeds([&](spinel_error** error) {
+      return spinel_engine_run(engine, inputs, 2, outputs, 2, nullptr, error);
+    });
+    CHECK(static_cast<const float*>(outputs[0].data)[2] == 9);
+    CHECK(static_cast<const float*>(outputs[1].data)[2] == 18);
+    for (auto& output : outputs) spinel_tensor_release(&output);
+  }
+  // The ONNX file may be named beside it, and must be the one that it was built from.
+  check_succeeds([&](spinel_error** error) { return create(model_path("two"), options, error); });
+  check_fails(SPINEL_UNSUPPORTED, "bytes",
+              [&](spinel_error** error) { return create(model_path("unknown"), options, error); });
+  options.dtype = SPINEL_FLOAT16;
+  check_fails(SPINEL_UNSUPPORTED, "float16",
+              [&](spinel_error** error) { return create(model_path("two"), options, error); });
+}
+
 TEST_CASE("an engine that a forked child inherits can be released there") {
   auto engine = load("two");
   std::vector<float> data(3, 1);

@@ -8,6 +8,7 @@ import glob
 import io
 import os
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -46,8 +47,59 @@ def array_seeds():
 
 def model_seeds():
     for path in sorted(glob.glob(NODE_CASES))[::5]:
-        with open(path, "rb") as file:
-            yield file.read()
+        yield open_bytes(path)
+
+
+def networks():
+    """Small models that passes turn into operators of their own: convolutions, pools, products, attention, chains."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    noise = np.random.default_rng(1)
+
+    def model(nodes, inputs, output, constants):
+        graph = helper.make_graph(
+            nodes, "seed", [helper.make_tensor_value_info(n, TensorProto.FLOAT, d) for n, d in inputs],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(v if isinstance(v, np.ndarray) else noise.standard_normal(v).astype("f4"), k)
+             for k, v in constants.items()])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+
+    node = helper.make_node
+    for channels, out, kernel, group in ((3, 8, 3, 1), (16, 16, 3, 1), (8, 8, 3, 8), (8, 4, 1, 1), (8, 8, 3, 2)):
+        yield model([node("Conv", ["x", "w", "b"], ["c"], pads=[kernel // 2] * 4, group=group),
+                     node("Relu", ["c"], ["r"]), node("MaxPool", ["r"], ["m"], kernel_shape=[2, 2]),
+                     node("Conv", ["m", "v"], ["e"]), node("GlobalAveragePool", ["e"], ["y"])],
+                    [("x", ["n", channels, 9, 9])], "y",
+                    {"w": (out, channels // group, kernel, kernel), "b": (out,), "v": (6, out, 1, 1)})
+    yield model([node("MatMul", ["x", "w"], ["a"]), node("Add", ["a", "b"], ["c"]), node("Add", ["c", "z"], ["d"]),
+                 node("Tanh", ["d"], ["e"]), node("Mul", ["e", "z"], ["f"]), node("Sub", ["f", "b"], ["y"])],
+                [("x", ["n", 3, 6]), ("z", ["n", 3, 5])], "y", {"w": (6, 5), "b": (5,)})
+    yield model([node("Transpose", ["k"], ["t"], perm=[0, 1, 3, 2]), node("MatMul", ["q", "t"], ["s"]),
+                 node("Softmax", ["s"], ["p"], axis=-1), node("MatMul", ["p", "v"], ["y"])],
+                [(name, ["n", 2, 5, 8]) for name in "qkv"], "y", {})
+
+
+def engine_seeds():
+    """Engine files, without header and padding: the program's size, the program, the weights."""
+    models = [open_bytes(path) for path in sorted(glob.glob(NODE_CASES))[::9]] + list(networks())
+    onnx, engine = os.path.join(FOLDER, "seed.onnx"), os.path.join(FOLDER, "seed.spinel")
+    os.makedirs(FOLDER, exist_ok=True)
+    for content in models:
+        with open(onnx, "wb") as file:
+            file.write(content)
+        for dtype in ([], ["--dtype", "float16"]):
+            command = [os.path.join(common.BIN, "spinel"), "build", onnx, "-o", engine, "--isa", "portable", *dtype]
+            if subprocess.run(command, capture_output=True).returncode:
+                continue
+            built = open_bytes(engine)
+            program, weights = struct.unpack("<QQ", built[24:40])
+            yield struct.pack("<I", program) + built[64:64 + program] + built[weights:]
+
+
+def open_bytes(path):
+    with open(path, "rb") as file:
+        return file.read()
 
 
 SEEDS = {
@@ -58,6 +110,7 @@ SEEDS = {
                                      ("TGA", ("RGB",), {"compression": "tga_rle"}), ("PPM", ("RGB", "L"), {})]),
     "npy_fuzz": array_seeds,
     "reader_fuzz": model_seeds,
+    "engine_file_fuzz": engine_seeds,
 }
 
 
