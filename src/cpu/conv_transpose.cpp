@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/text.hpp"
+#include "cpu/tasks.hpp"
 #include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
@@ -48,8 +49,14 @@ Phase phase_of(const ConvTransposeLayer& layer, int64_t residue_h, int64_t resid
 int64_t group_channels(const ConvTransposeLayer& layer) { return layer.in_channels / layer.attrs.group; }
 int64_t group_columns(const ConvTransposeLayer& layer) { return layer.out_channels / layer.attrs.group; }
 
+bool is_depthwise(const ConvTransposeLayer& layer) {
+  return layer.attrs.group > 1 && layer.attrs.group == layer.in_channels &&
+         layer.attrs.group == layer.out_channels;
+}
+
 /// Elements of a phase's packed weights of one group.
 int64_t packed_phase_size(const Isa& isa, const ConvTransposeLayer& layer, const Phase& phase) {
+  if (is_depthwise(layer)) return phase.h.count * phase.w.count;
   return packed_weights_size(isa, layer.half_chunk, phase.depth(group_channels(layer)), group_columns(layer));
 }
 
@@ -57,6 +64,14 @@ template <class Fn>
 void for_each_phase(const ConvTransposeLayer& layer, Fn&& fn) {
   for (int64_t h = 0; h < layer.attrs.window.strides[0]; ++h)
     for (int64_t w = 0; w < layer.attrs.window.strides[1]; ++w) fn(h, w, phase_of(layer, h, w));
+}
+
+/// Calls fn for the phase's taps (kh * kernel_w + kw), in the order of the patches.
+template <class Fn>
+void for_each_tap(const ConvTransposeLayer& layer, const Phase& phase, Fn&& fn) {
+  for (int64_t h = phase.h.count; h-- > 0;)
+    for (int64_t w = phase.w.count; w-- > 0;)
+      fn((phase.h.first + h * phase.h.step) * layer.kernel_w + phase.w.first + w * phase.w.step);
 }
 
 /// Where a phase's outputs lie along an axis, and what of the input its patches cover.
@@ -76,7 +91,34 @@ PhaseAxis phase_axis(const ops::WindowAxis& axis, int64_t phase) {
   return out;
 }
 
+/// [tap, channel] of every phase.
+Tensor pack_depthwise(const ConvTransposeLayer& layer, const float* from) {
+  Tensor packed(DType::float32, {layer.kernel_h * layer.kernel_w * layer.out_channels});
+  float* to = packed.data<float>().data();
+  for_each_phase(layer, [&](int64_t, int64_t, const Phase& phase) {
+    for_each_tap(layer, phase, [&](int64_t tap) {
+      for (int64_t c = 0; c < layer.out_channels; ++c)
+        *to++ = from[c * layer.kernel_h * layer.kernel_w + tap];
+    });
+  });
+  return packed;
+}
+
 }  // namespace
+
+/// A phase of one input.
+struct TransposedPhase {
+  Phase taps;
+  PhaseAxis h, w;
+  int64_t begin_h, begin_w;    ///< Its first output.
+  int64_t stride_h, stride_w;  ///< Between its outputs.
+  const std::byte* weights;    ///< Packed.
+  Patches patches;             ///< Of the whole input, all channels.
+};
+
+DType packed_transposed_dtype(const ConvTransposeLayer& layer) {
+  return is_depthwise(layer) ? DType::float32 : layer.dtype;
+}
 
 bool suits_phases(const ConvTransposeLayer& layer) {
   constexpr int64_t max_phases = 4096;
@@ -98,6 +140,7 @@ Tensor pack_transposed_weights(const Isa& isa, const ConvTransposeLayer& layer, 
   const int64_t columns = group_columns(layer);
   const Tensor wide = ops::to_float32(weights);
   const float* from = wide.data<float>().data();
+  if (is_depthwise(layer)) return pack_depthwise(layer, from);
   Tensor packed = Tensor::uninitialized(layer.dtype, {packed_transposed_size(isa, layer)});
   auto* to = static_cast<std::byte*>(packed.raw());
   for_each_phase(layer, [&](int64_t, int64_t, const Phase& phase) {
@@ -107,14 +150,11 @@ Tensor pack_transposed_weights(const Isa& isa, const ConvTransposeLayer& layer, 
     for (int64_t g = 0; g < layer.attrs.group; ++g) {
       float* at = ordered.data();
       if (!phase.is_empty())
-        for (int64_t h = phase.h.count; h-- > 0;)
-          for (int64_t w = phase.w.count; w-- > 0;) {
-            const int64_t tap =
-                (phase.h.first + h * phase.h.step) * layer.kernel_w + phase.w.first + w * phase.w.step;
-            for (int64_t c = g * channels; c < (g + 1) * channels; ++c)
-              for (int64_t n = 0; n < columns; ++n)
-                *at++ = from[(c * columns + n) * layer.kernel_h * layer.kernel_w + tap];
-          }
+        for_each_tap(layer, phase, [&](int64_t tap) {
+          for (int64_t c = g * channels; c < (g + 1) * channels; ++c)
+            for (int64_t n = 0; n < columns; ++n)
+              *at++ = from[(c * columns + n) * layer.kernel_h * layer.kernel_w + tap];
+        });
       const Tensor one =
           pack_weights(isa, layer.dtype, layer.half_chunk, ordered.data(), columns, 1, depth, columns);
       std::memcpy(to, one.raw(), one.size_bytes());
@@ -153,7 +193,19 @@ void NhwcConvTranspose::infer(graph::InferContext& context) const {
   context.set_tensor(0, context.dtype(0), Shape{(*x)[0], out[0], out[1], Dim(layer_.out_channels)});
 }
 
-graph::Scratch NhwcConvTranspose::scratch(const graph::ScratchContext&) const {
+std::string_view NhwcConvTranspose::kernel() const {
+  if (is_depthwise(layer_)) return "depthwise_phases";
+  return layer_.half_chunk != 0 ? "phases_fp16" : "phases";
+}
+
+graph::Scratch NhwcConvTranspose::scratch(const graph::ScratchContext& context) const {
+  if (is_depthwise(layer_)) {
+    const auto y = context.output_dims(0);
+    const int64_t stride = layer_.attrs.window.strides[1];
+    const int64_t line = y.size() == 4 ? (y[2] + stride - 1) / stride : 0;
+    return {.per_thread_bytes =
+                static_cast<uint64_t>(line * layer_.out_channels * dtype_bits(layer_.dtype) / 8)};
+  }
   uint64_t most = 0;
   for_each_phase(layer_, [&](int64_t, int64_t, const Phase& phase) {
     Product p = product();
@@ -192,64 +244,123 @@ void NhwcConvTranspose::run(graph::RunContext& context) const {
   });
   if (y.element_count() == 0) return;
 
+  const auto* packed = static_cast<const std::byte*>(context.input(1).raw());
+  const int64_t element = dtype_bits(packed_transposed_dtype(layer_)) / 8;
+  for_each_phase(layer_, [&](int64_t residue_h, int64_t residue_w, const Phase& taps) {
+    const auto begin = [](const ops::WindowAxis& axis, int64_t residue) {
+      return ((residue - axis.pad_begin) % axis.stride + axis.stride) % axis.stride;
+    };
+    TransposedPhase phase{.taps = taps,
+                          .h = {},
+                          .w = {},
+                          .begin_h = begin(axes[0], residue_h),
+                          .begin_w = begin(axes[1], residue_w),
+                          .stride_h = axes[0].stride,
+                          .stride_w = axes[1].stride,
+                          .weights = packed,
+                          .patches = {}};
+    packed += layer_.attrs.group * packed_phase_size(isa_, layer_, taps) * element;
+    if (phase.begin_h >= y.dim(1) || phase.begin_w >= y.dim(2)) return;
+    phase.h = phase_axis(axes[0], phase.begin_h);
+    phase.w = phase_axis(axes[1], phase.begin_w);
+    phase.patches = {.half = layer_.dtype == DType::float16,
+                     .x = x.raw(),
+                     .pixel_stride = layer_.in_channels,
+                     .channels = layer_.in_channels,
+                     .height = x.dim(1),
+                     .width = x.dim(2),
+                     .out_height = phase.h.outputs,
+                     .out_width = phase.w.outputs,
+                     .kernel_h = taps.h.count,
+                     .kernel_w = taps.w.count,
+                     .dilation_h = taps.h.dilation,
+                     .dilation_w = taps.w.dilation,
+                     .pad_top = phase.h.pad,
+                     .pad_left = phase.w.pad};
+    if (is_depthwise(layer_))
+      run_depthwise_phase(context, phase, y);
+    else
+      run_phase(context, phase, y);
+  });
+}
+
+Epilogue NhwcConvTranspose::epilogue(const graph::RunContext& context) const {
+  return {.bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr,
+          .activation = layer_.activation,
+          .low = layer_.low,
+          .high = layer_.high};
+}
+
+void NhwcConvTranspose::run_phase(graph::RunContext& context, const TransposedPhase& phase, Tensor& y) const {
+  static constexpr float zeros[16] = {};
+  const Patches& patches = phase.patches;
   const int64_t element = dtype_bits(layer_.dtype) / 8;
   const int64_t channels = group_channels(layer_);
   const int64_t line = y.dim(2) * layer_.out_channels;
-  const float* bias = context.has_input(2) ? context.input(2).data<float>().data() : nullptr;
-  static constexpr float zeros[16] = {};
-  const auto run_phase = [&](int64_t phase_h, int64_t phase_w, const std::byte* packed, const Phase& phase) {
-    const PhaseAxis h = phase_axis(axes[0], phase_h);
-    const PhaseAxis w = phase_axis(axes[1], phase_w);
-    Product all = product();
-    all.rows = x.dim(0) * h.outputs * w.outputs;
-    all.depth = phase.depth(channels);
-    if (all.c_lines.rows != 0)
-      all.c_lines = {.rows = w.outputs,
-                     .stride = axes[0].stride * line,
-                     .per_image = h.outputs,
-                     .image_stride = y.dim(1) * line};
-    const bool is_input = phase.h.count * phase.w.count == 1 && h.pad == 0 && w.pad == 0 &&
-                          h.outputs == x.dim(1) && w.outputs == x.dim(2);
-    all.from_patches = !is_input && !phase.is_empty();
-    all.patches = {.half = all.half,
-                   .pixel_stride = layer_.in_channels,
-                   .channels = channels,
-                   .height = x.dim(1),
-                   .width = x.dim(2),
-                   .out_height = h.outputs,
-                   .out_width = w.outputs,
-                   .kernel_h = phase.h.count,
-                   .kernel_w = phase.w.count,
-                   .dilation_h = phase.h.dilation,
-                   .dilation_w = phase.w.dilation,
-                   .pad_top = h.pad,
-                   .pad_left = w.pad};
-    all.epilogue = {.bias = bias, .activation = layer_.activation, .low = layer_.low, .high = layer_.high};
-    const int64_t group_bytes = packed_phase_size(isa_, layer_, phase) * element;
-    run_products(context, *isa_.kernels, layer_.attrs.group, [&](int64_t g) {
-      Product p = all;
-      p.a = static_cast<const std::byte*>(x.raw()) + g * channels * element;
-      p.patches.x = p.a;
-      if (phase.is_empty()) {
-        p.a = zeros;
-        p.a_stride = 0;
-      }
-      p.b = packed + g * group_bytes;
-      p.c = static_cast<std::byte*>(y.raw()) +
-            (phase_h * line + phase_w * layer_.out_channels + g * p.columns) * element;
-      if (bias != nullptr) p.epilogue.bias = bias + g * p.columns;
-      return p;
-    });
-  };
-  const auto* packed = static_cast<const std::byte*>(context.input(1).raw());
-  for_each_phase(layer_, [&](int64_t residue_h, int64_t residue_w, const Phase& phase) {
-    const auto number = [](const ops::WindowAxis& axis, int64_t residue) {
-      return ((residue - axis.pad_begin) % axis.stride + axis.stride) % axis.stride;
-    };
-    const int64_t phase_h = number(axes[0], residue_h);
-    const int64_t phase_w = number(axes[1], residue_w);
-    if (phase_h < y.dim(1) && phase_w < y.dim(2)) run_phase(phase_h, phase_w, packed, phase);
-    packed += layer_.attrs.group * packed_phase_size(isa_, layer_, phase) * element;
+  const bool empty = phase.taps.is_empty();
+  Product all = product();
+  all.rows = y.dim(0) * patches.out_height * patches.out_width;
+  all.depth = phase.taps.depth(channels);
+  if (all.c_lines.rows != 0)
+    all.c_lines = {.rows = patches.out_width,
+                   .stride = phase.stride_h * line,
+                   .per_image = patches.out_height,
+                   .image_stride = y.dim(1) * line};
+  const bool is_input = patches.kernel_h * patches.kernel_w == 1 && patches.pad_top == 0 &&
+                        patches.pad_left == 0 && patches.out_height == patches.height &&
+                        patches.out_width == patches.width;
+  all.from_patches = !is_input && !empty;
+  all.patches = patches;
+  all.patches.channels = channels;
+  all.epilogue = epilogue(context);
+  const int64_t group_bytes = packed_phase_size(isa_, layer_, phase.taps) * element;
+  run_products(context, *isa_.kernels, layer_.attrs.group, [&](int64_t g) {
+    Product p = all;
+    p.a = static_cast<const std::byte*>(patches.x) + g * channels * element;
+    p.patches.x = p.a;
+    if (empty) {
+      p.a = zeros;
+      p.a_stride = 0;
+    }
+    p.b = phase.weights + g * group_bytes;
+    p.c = static_cast<std::byte*>(y.raw()) +
+          (phase.begin_h * line + phase.begin_w * layer_.out_channels + g * p.columns) * element;
+    if (p.epilogue.bias != nullptr) p.epilogue.bias += g * p.columns;
+    return p;
+  });
+}
+
+/// Row by row into scratch memory, and from there to every stride_w-th pixel.
+void NhwcConvTranspose::run_depthwise_phase(graph::RunContext& context, const TransposedPhase& phase,
+                                            Tensor& y) const {
+  const Epilogue following = epilogue(context);
+  const int64_t pixel_bytes = layer_.out_channels * dtype_bits(layer_.dtype) / 8;
+  const int64_t image_bytes = phase.patches.height * phase.patches.width * pixel_bytes;
+  const int64_t rows = y.dim(0) * phase.h.outputs;
+  const int64_t taps = std::max<int64_t>(phase.taps.h.count * phase.taps.w.count, 1);
+  const int64_t part = task_rows(rows, phase.w.outputs * layer_.out_channels * taps, int64_t{1} << 19);
+  context.parallel_for_scratch((rows + part - 1) / part, [&](int64_t task, std::byte* scratch) {
+    for (int64_t row = task * part; row < std::min(rows, (task + 1) * part); ++row) {
+      const int64_t sample = row / phase.h.outputs;
+      const int64_t oh = row % phase.h.outputs;
+      // The row as an image of its own.
+      Patches patches = phase.patches;
+      patches.x = static_cast<const std::byte*>(patches.x) + sample * image_bytes;
+      patches.out_height = 1;
+      patches.pad_top -= oh;
+      isa_.kernels->depthwise_rows({.patches = patches,
+                                    .weights = reinterpret_cast<const float*>(phase.weights),
+                                    .y = scratch,
+                                    .row = 0,
+                                    .rows = 1,
+                                    .epilogue = &following});
+      std::byte* to = static_cast<std::byte*>(y.raw()) +
+                      ((sample * y.dim(1) + phase.begin_h + oh * phase.stride_h) * y.dim(2) + phase.begin_w) *
+                          pixel_bytes;
+      for (int64_t ow = 0; ow < phase.w.outputs; ++ow)
+        std::memcpy(to + ow * phase.stride_w * pixel_bytes, scratch + ow * pixel_bytes,
+                    static_cast<size_t>(pixel_bytes));
+    }
   });
 }
 

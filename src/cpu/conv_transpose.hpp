@@ -27,14 +27,18 @@ bool suits_phases(const ConvTransposeLayer& layer);
 
 /// W [C, M / group, kernel_h, kernel_w] in the order that NhwcConvTranspose reads.
 Tensor pack_transposed_weights(const Isa& isa, const ConvTransposeLayer& layer, const Tensor& weights);
-/// Elements of the result, of the layer's type.
+/// Type and elements of the result.
+DType packed_transposed_dtype(const ConvTransposeLayer& layer);
 int64_t packed_transposed_size(const Isa& isa, const ConvTransposeLayer& layer);
+
+struct TransposedPhase;
 
 /// Inputs X [N, H, W, C], packed weights, optional bias [M] of float32; output [N, out_h, out_w, M] =
 /// activation(conv_transpose(X) + bias).
 ///
 /// Along an axis of stride s the output falls into s phases, every s-th element each. A phase meets only
-/// every s-th tap of the kernel, and is an ordinary convolution of stride 1 with those taps in reverse order.
+/// every s-th tap of the kernel, and is an ordinary convolution of stride 1 with those taps in reverse order:
+/// a product, or where there are as many groups as channels a depthwise convolution.
 class NhwcConvTranspose final : public graph::Op {
  public:
   NhwcConvTranspose(const Isa& isa, ConvTransposeLayer layer) : isa_(isa), layer_(std::move(layer)) {}
@@ -44,14 +48,17 @@ class NhwcConvTranspose final : public graph::Op {
                                                            float high) const;
 
   std::string_view name() const override { return "NhwcConvTranspose"; }
-  std::string_view kernel() const override { return layer_.half_chunk != 0 ? "phases_fp16" : "phases"; }
+  std::string_view kernel() const override;
   void infer(graph::InferContext& context) const override;
   void batch(graph::BatchContext& context) const override { ops::batch_axis_0(context); }
   graph::Scratch scratch(const graph::ScratchContext& context) const override;
   void run(graph::RunContext& context) const override;
 
  private:
+  void run_phase(graph::RunContext& context, const TransposedPhase& phase, Tensor& y) const;
+  void run_depthwise_phase(graph::RunContext& context, const TransposedPhase& phase, Tensor& y) const;
   Product product() const;
+  Epilogue epilogue(const graph::RunContext& context) const;
 
   const Isa& isa_;
   ConvTransposeLayer layer_;

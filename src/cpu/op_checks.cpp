@@ -155,7 +155,7 @@ void check_nhwc_conv_transpose(const graph::Op& op, const InferContext& context,
               elements <= (int64_t{1} << 44) / (layer.kernel_h * layer.kernel_w),
           "weights of {} x {} channels and {} x {} taps are more than any memory holds", layer.in_channels,
           layer.out_channels, layer.kernel_h, layer.kernel_w);
-  require_weights(context, layer.dtype, packed_transposed_size(isa, layer));
+  require_weights(context, packed_transposed_dtype(layer), packed_transposed_size(isa, layer));
   require_bias(context, layer.out_channels);
   require(!context.has_input(3), "it takes no summand");
 }
