@@ -64,7 +64,8 @@ inline EngineModel convolutions(DType dtype) {
           dtype};
 }
 
-/// Transposed convolutions: phases that overlap, in groups with padding of the output, and to a given size.
+/// Transposed convolutions: phases that overlap, depthwise, in groups with padding of the output, and to a
+/// given size.
 inline EngineModel transposed(DType dtype) {
   ModelGraph g("transposed");
   g.input("x", DType::float32, {std::string("n"), 16, 5, 7});
@@ -72,7 +73,9 @@ inline EngineModel transposed(DType dtype) {
   g.constant("w2", random_floats({24, 5, 3, 3}, 4)).constant("w3", random_floats({10, 9, 2, 2}, 5));
   const std::vector<int64_t> two{2, 2}, ones{1, 1, 1, 1};
   g.node("ConvTranspose", {"x", "w", "b"}, {"a"}, {{"strides", two}, {"pads", ones}});
-  g.node("HardSwish", {"a"}, {"c"});
+  g.constant("w4", random_floats({24, 1, 3, 3}, 6));
+  g.node("ConvTranspose", {"a", "w4"}, {"each"}, {{"pads", ones}, {"group", int64_t{24}}});
+  g.node("HardSwish", {"each"}, {"c"});
   g.node("ConvTranspose", {"c", "w2"}, {"d"},
          {{"strides", two},
           {"pads", ones},
