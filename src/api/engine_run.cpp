@@ -85,6 +85,8 @@ BatchRun::BatchRun(const RunResources& resources)
   }
   services_.max_tensor_bytes = resources.options.limits.max_tensor_bytes;
   services_.concurrency = resources.spas * resources.options.threads_per_spa;
+  alone_.max_tensor_bytes = services_.max_tensor_bytes;
+  alone_.concurrency = 1;
 }
 
 void BatchRun::run(std::span<const Tensor> inputs, std::span<const size_t> order, std::span<Tensor> outputs,
@@ -101,7 +103,7 @@ void BatchRun::run(std::span<const Tensor> inputs, std::span<const size_t> order
   fit_inputs();
   outputs_ = outputs;
   shape_ = &shape_of(may_cut);
-  services_.cancelled = cancel ? cancel->flag() : nullptr;
+  services_.cancelled = alone_.cancelled = cancel ? cancel->flag() : nullptr;
   prepare_outputs();
   run_parts();
 }
@@ -210,6 +212,13 @@ int64_t BatchRun::batch_size() const {
   return batch;
 }
 
+int64_t BatchRun::part_samples(const Shape& shape) const {
+  if (shape.batch == 1) return 1;
+  std::vector<Dims> dims;
+  for (const Tensor& input : inputs_) dims.push_back(input.dims());
+  return resources_.model.part_samples(dims, shape.batch);
+}
+
 void BatchRun::cut(Shape& shape) const {
   const backend::BatchInfo& info = resources_.model.batch();
   const bool splittable = info.proven || forced_;
@@ -231,7 +240,7 @@ void BatchRun::cut(Shape& shape) const {
   else if (!shape.may_cut || resources_.options.split == SplitPolicy::never)
     shape.parts = {{0, shape.batch, shape.batch}};
   else
-    shape.parts = runtime::split_for_stealing(shape.batch, resources_.spas);
+    shape.parts = runtime::split_for_stealing(shape.batch, resources_.spas, part_samples(shape));
   if (!shape.may_cut && !shape.whole())
     fail(ErrorCode::invalid_argument,
          "an output lies on an input whose batch of {} must be run in parts of {}; use another buffer",
@@ -285,14 +294,23 @@ void BatchRun::run_loop(int64_t count, FunctionRef<void(int64_t)> fn) {
 void BatchRun::work(backend::Replica& replica, Worker& worker) {
   try {
     for (size_t part; (part = next_part_.fetch_add(1)) < shape_->parts.size();)
-      run_part(replica, worker, shape_->parts[part]);
+      run_part(replica, worker, shape_->parts[part], services_of(part));
   } catch (...) {
     next_part_ = shape_->parts.size();
     throw;
   }
 }
 
-void BatchRun::run_part(backend::Replica& replica, Worker& worker, const Part& part) {
+/// While there are parts for every SPA, one of a single thread works by itself: layers that are not cut for
+/// helpers cost less. In the last parts whoever is free helps.
+const graph::RunServices& BatchRun::services_of(size_t part) const {
+  const auto workers = std::min(shape_->parts.size(), workers_.size());
+  const bool all_busy = workers > 1 && part + workers < shape_->parts.size();
+  return all_busy && resources_.options.threads_per_spa == 1 ? alone_ : services_;
+}
+
+void BatchRun::run_part(backend::Replica& replica, Worker& worker, const Part& part,
+                        const graph::RunServices& services) {
   const bool whole = shape_->whole();
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Tensor& input = worker.inputs[i].tensor();
@@ -314,7 +332,7 @@ void BatchRun::run_part(backend::Replica& replica, Worker& worker, const Part& p
     else
       output.become_view(outputs_[k].dtype(), outputs_[k].dims(), outputs_[k].raw());
   }
-  replica.run(worker.inputs, worker.outputs, services_);
+  replica.run(worker.inputs, worker.outputs, services);
   for (size_t k = 0; k < outputs_.size(); ++k) put_result(k, worker.outputs[k], part);
 }
 

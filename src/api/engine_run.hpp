@@ -59,6 +59,7 @@ class BatchRun {
   void fit_inputs();
   const Shape& shape_of(bool may_cut);
   Shape make_shape(bool may_cut) const;
+  int64_t part_samples(const Shape& shape) const;
   void cut(Shape& shape) const;
   int64_t batch_size() const;
   void prepare_outputs();
@@ -66,7 +67,9 @@ class BatchRun {
   void run_loop(int64_t count, FunctionRef<void(int64_t)> fn);
   void reset() noexcept;
   void work(backend::Replica& replica, Worker& worker);
-  void run_part(backend::Replica& replica, Worker& worker, const runtime::Part& part);
+  void run_part(backend::Replica& replica, Worker& worker, const runtime::Part& part,
+                const graph::RunServices& services);
+  const graph::RunServices& services_of(size_t part) const;
   void put_result(size_t output, const graph::RuntimeValue& result, const runtime::Part& part);
 
   const RunResources resources_;
@@ -84,6 +87,7 @@ class BatchRun {
   const Shape* shape_ = nullptr;
   std::span<Tensor> outputs_;
   graph::RunServices services_;
+  graph::RunServices alone_;  ///< Without help from other threads.
   std::atomic<size_t> next_worker_{0};
   std::atomic<size_t> next_part_{0};
   std::mutex mutex_;  ///< Of outputs_ while parts are put into them.

@@ -72,6 +72,9 @@ class Model {
   /// Dims of the outputs for these input dims; empty where only running tells. Throws Error if the inputs do
   /// not fit.
   virtual std::vector<std::optional<Dims>> output_dims(std::span<const Dims> input_dims) const = 0;
+  /// Samples of a part of a batch that is cut anyway or freely: what runs fastest for these dims of the whole
+  /// inputs, of which those with a batch axis have `batch` samples.
+  virtual int64_t part_samples(std::span<const Dims> /*input_dims*/, int64_t /*batch*/) const { return 4; }
   /// weight_bytes, arena_bytes_per_spa and unplanned for one part of these input dims.
   virtual MemoryReport memory(std::span<const Dims> input_dims) const = 0;
   /// What the passes did; empty where there are none.

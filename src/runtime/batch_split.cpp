@@ -49,12 +49,9 @@ std::vector<Part> split_evenly(int64_t batch, int64_t parts) {
   return out;
 }
 
-std::vector<Part> split_for_stealing(int64_t batch, int64_t spas) {
-  constexpr int64_t fewest_samples = 4;
-  constexpr int64_t most_rounds = 4;
-  if (spas <= 1) return split_evenly(batch, 1);
-  const int64_t rounds = std::clamp<int64_t>(batch / (spas * fewest_samples), 1, most_rounds);
-  return split_evenly(batch, rounds * spas);
+std::vector<Part> split_for_stealing(int64_t batch, int64_t spas, int64_t part_samples) {
+  const int64_t parts = (batch + part_samples - 1) / part_samples;
+  return split_evenly(batch, std::min(batch, (parts + spas - 1) / spas * spas));
 }
 
 std::vector<Part> split_fixed(int64_t batch, int64_t size) {

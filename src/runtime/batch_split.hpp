@@ -16,10 +16,10 @@ struct Part {
 
 /// `batch` rows in at most `parts` contiguous parts whose sizes differ by at most one, the larger first.
 std::vector<Part> split_evenly(int64_t batch, int64_t parts);
-/// `batch` rows in contiguous parts for SPAs that take one after the other, so that a slow one takes fewer: a
-/// multiple of `spas` parts (fewer if the batch is smaller) whose sizes differ by at most one, each of
-/// several samples, for kernels want that, where the batch is large enough.
-std::vector<Part> split_for_stealing(int64_t batch, int64_t spas);
+/// `batch` rows in contiguous parts of at most `part_samples` for SPAs that take one after the other, so that
+/// a slow one takes fewer: a multiple of `spas` parts (fewer if the batch is smaller) whose sizes differ by
+/// at most one.
+std::vector<Part> split_for_stealing(int64_t batch, int64_t spas, int64_t part_samples);
 /// `batch` rows in parts of exactly `size`; the last is padded.
 std::vector<Part> split_fixed(int64_t batch, int64_t size);
 

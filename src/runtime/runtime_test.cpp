@@ -126,21 +126,22 @@ TEST_CASE("split: parts are contiguous, complete and even", "[runtime]") {
       CHECK(next == batch);
       CHECK(largest - smallest <= 1);
     }
-  for (int64_t batch = 1; batch < 200; ++batch)
-    for (int64_t spas = 1; spas < 6; ++spas) {
-      const auto parts = split_for_stealing(batch, spas);
-      int64_t next = 0;
-      for (const Part& part : parts) {
-        CHECK(part.begin == next);
-        next += part.count;
+  for (int64_t batch = 1; batch < 100; ++batch)
+    for (int64_t spas = 1; spas < 6; ++spas)
+      for (int64_t samples = 1; samples < 10; ++samples) {
+        const auto parts = split_for_stealing(batch, spas, samples);
+        int64_t next = 0;
+        for (const Part& part : parts) {
+          CHECK(part.begin == next);
+          next += part.count;
+        }
+        CHECK(next == batch);
+        CHECK(parts.front().count <= samples);
+        CHECK(parts.front().count - parts.back().count <= 1);
+        const auto count = static_cast<int64_t>(parts.size());
+        CHECK((count == batch || count % spas == 0));
       }
-      CHECK(next == batch);
-      CHECK(parts.front().count - parts.back().count <= 1);
-      CHECK(static_cast<int64_t>(parts.size()) ==
-            (batch < spas ? batch : spas * (static_cast<int64_t>(parts.size()) / spas)));
-      if (static_cast<int64_t>(parts.size()) > spas) CHECK(parts.back().count >= 4);
-    }
-  CHECK(split_for_stealing(64, 2).size() == 8);
+  CHECK(split_for_stealing(64, 2, 8).size() == 8);
   const auto fixed = split_fixed(10, 4);
   REQUIRE(fixed.size() == 3);
   CHECK(fixed[2].count == 2);

@@ -9,6 +9,7 @@
 #include "engine_file/engine_file.hpp"
 #include "graph/infer.hpp"
 #include "passes/pipeline.hpp"
+#include "plan/part_size.hpp"
 #include "plan/program.hpp"
 #include "plan/weight_pages.hpp"
 #include "runtime/executor.hpp"
@@ -57,6 +58,15 @@ class CpuModel final : public Model {
     std::vector<std::optional<Dims>> dims;
     for (ValueId id : program_->graph().outputs) dims.push_back(program_->known_dims(*binding, id));
     return dims;
+  }
+
+  int64_t part_samples(std::span<const Dims> input_dims, int64_t batch) const override {
+    return plan::best_part_samples(*program_, batch, [&](int64_t samples) {
+      std::vector<Dims> dims(input_dims.begin(), input_dims.end());
+      for (size_t i = 0; i < dims.size(); ++i)
+        if (batch_.input_axes[i] >= 0) dims[i][static_cast<size_t>(batch_.input_axes[i])] = samples;
+      return dims;
+    });
   }
 
   MemoryReport memory(std::span<const Dims> input_dims) const override {
