@@ -27,7 +27,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 ModelGraph network() {
   ModelGraph graph;
   graph.input("x", DType::float32, {std::string("batch"), int64_t{64}});
-  graph.constant("w", random_floats({64, 512}, 1)).constant("v", random_floats({512, 8}, 2));
+  graph.constant("w", random_floats({64, 4096}, 1)).constant("v", random_floats({4096, 8}, 2));
   graph.node("MatMul", {"x", "w"}, {"a"}).node("Sigmoid", {"a"}, {"b"}).node("MatMul", {"b", "v"}, {"y"});
   graph.output("y", DType::float32);
   return graph;
