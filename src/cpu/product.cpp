@@ -62,11 +62,19 @@ struct Buffers {
   float* sums;   ///< C, where it is not summed in its place.
 };
 
+int64_t row_floats(const Kernels& kernels, const Product& p) {
+  return packs_rows(p) ? kernels.tile_rows * block_tiles * patch_stride(p) : 0;
+}
+int64_t panel_floats(const Kernels& kernels, const Product& p) {
+  return p.half_weights ? depth_block * kernels.panel_columns : 0;
+}
+
 Buffers cut_scratch(const Kernels& kernels, const Product& p, std::byte* scratch) {
   Buffers buffers{};
+  if (scratch == nullptr) return buffers;
   buffers.rows = reinterpret_cast<float*>(scratch);
-  buffers.panel = buffers.rows + (packs_rows(p) ? kernels.tile_rows * block_tiles * patch_stride(p) : 0);
-  buffers.sums = buffers.panel + (p.half_weights ? depth_block * kernels.panel_columns : 0);
+  buffers.panel = buffers.rows + row_floats(kernels, p);
+  buffers.sums = buffers.panel + panel_floats(kernels, p);
   return buffers;
 }
 
@@ -219,10 +227,10 @@ int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, i
 }
 
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
-  const Buffers end = cut_scratch(kernels, product, nullptr);
   const int64_t sums =
       keeps_sums(product) ? kernels.tile_rows * block_tiles * std::min(sum_columns, product.columns) : 0;
-  return reinterpret_cast<uintptr_t>(end.sums) + static_cast<uint64_t>(sums) * sizeof(float);
+  return static_cast<uint64_t>(row_floats(kernels, product) + panel_floats(kernels, product) + sums) *
+         sizeof(float);
 }
 
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
