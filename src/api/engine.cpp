@@ -5,97 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
 
+#include "api/engine_options.hpp"
 #include "api/engine_run.hpp"
 #include "api/host_loop.hpp"
-#include "base/cpu_info.hpp"
 #include "base/text.hpp"
 #include "runtime/async_queue.hpp"
 
 namespace spinel {
-namespace {
-
-void check_options(const EngineOptions& options) {
-  const bool has_passes = backend::find_target(options.target).has_passes;
-  if (!has_passes && (!options.pass_path.empty() || !options.pass_json.empty()))
-    fail(ErrorCode::unsupported, "pass_path '{}': target '{}' runs the file as it is; leave it out",
-         options.pass_path, options.target);
-  if (!has_passes && !options.save_engine.empty())
-    fail(ErrorCode::unsupported, "save_engine '{}': target '{}' makes no engine files; leave it out",
-         options.save_engine, options.target);
-  if (!options.pass_path.empty() && !options.pass_json.empty())
-    fail(ErrorCode::invalid_argument, "pass_path '{}' and pass_json are both given; leave one out",
-         options.pass_path);
-  if (!options.load_engine.empty() && backend::find_target(options.target).load == nullptr)
-    fail(ErrorCode::unsupported, "load_engine '{}': target '{}' has no engine files; leave it out",
-         options.load_engine, options.target);
-  if (!options.load_engine.empty() && !options.save_engine.empty())
-    fail(ErrorCode::invalid_argument, "load_engine '{}' and save_engine '{}' are both given; leave one out",
-         options.load_engine, options.save_engine);
-  if (options.dtype != DType::undefined && options.dtype != DType::float32 && options.dtype != DType::float16)
-    fail(ErrorCode::invalid_argument, "dtype {} is not one to compute in; use float32 or float16",
-         dtype_name(options.dtype));
-  if (options.spas < 0)
-    fail(ErrorCode::invalid_argument, "spas is {}; give at least 1, or 0 for the default", options.spas);
-  if (options.threads_per_spa < 1)
-    fail(ErrorCode::invalid_argument, "threads_per_spa is {}; give at least 1", options.threads_per_spa);
-  if (options.spas > 4096 || options.threads_per_spa > 4096)
-    fail(ErrorCode::invalid_argument,
-         "{} SPAs of {} threads are more than any machine has; the limit is 4096 each", options.spas,
-         options.threads_per_spa);
-  if (options.spin_us < 0 || options.spin_us > 1'000'000)
-    fail(ErrorCode::invalid_argument, "spin_us is {}; give 0 to 1000000 microseconds", options.spin_us);
-  if (!has_passes && !options.aliases.empty())
-    fail(ErrorCode::unsupported,
-         "aliases: target '{}' cannot compute in the memory of an input; leave them out", options.target);
-  if (options.batch_size < 0)
-    fail(ErrorCode::invalid_argument, "batch_size is {}; it cannot be negative", options.batch_size);
-  if (options.rank < 0 || options.ranks_on_machine < 1)
-    fail(ErrorCode::invalid_argument, "rank {} of {} on this machine does not exist", options.rank,
-         options.ranks_on_machine);
-}
-
-uint64_t file_bytes(const std::string& path) {
-  std::error_code error;
-  const uint64_t bytes = std::filesystem::file_size(path, error);
-  if (error) fail(ErrorCode::not_found, "model '{}': {}", path, error.message());
-  return bytes;
-}
-
-int spa_count(const EngineOptions& options) {
-  if (options.spas > 0) return options.spas;
-  return std::max(1, available_cores() / options.ranks_on_machine / options.threads_per_spa);
-}
-
-/// Position in the model's inputs of each of the caller's.
-std::vector<size_t> input_order(const std::vector<TensorInfo>& model_inputs,
-                                const std::vector<std::string>& names) {
-  std::vector<size_t> order;
-  if (names.empty()) {
-    for (size_t i = 0; i < model_inputs.size(); ++i) order.push_back(i);
-    return order;
-  }
-  std::vector<std::string> known;
-  for (const TensorInfo& info : model_inputs) known.push_back(info.name);
-  for (const std::string& name : names) {
-    const auto found = std::ranges::find(known, name);
-    if (found == known.end())
-      fail(ErrorCode::not_found, "input_name '{}' is no input of the model; it has '{}'", name,
-           fmt::join(known, "', '"));
-    const auto index = static_cast<size_t>(found - known.begin());
-    if (std::ranges::find(order, index) != order.end())
-      fail(ErrorCode::invalid_argument, "input_name lists '{}' twice", name);
-    order.push_back(index);
-  }
-  if (order.size() != known.size())
-    fail(ErrorCode::invalid_argument, "input_name lists {} of {} inputs; it must list '{}'", order.size(),
-         known.size(), fmt::join(known, "', '"));
-  return order;
-}
-
-}  // namespace
 
 struct InferEngine::Impl {
   EngineOptions options;
@@ -119,7 +37,7 @@ struct InferEngine::Impl {
   bool released = false;
 
   /// `source` is moved from; nullptr where an engine file is loaded.
-  Impl(onnx::ModelSource* source, const EngineOptions& given) : options(given), spas(spa_count(given)) {
+  Impl(onnx::ModelSource* source, const EngineOptions& given) : options(given), spas(api::spa_count(given)) {
     const backend::Target& target = backend::find_target(options.target);
     backend::CompileOptions compile;
     compile.dtype = options.dtype;
@@ -142,10 +60,10 @@ struct InferEngine::Impl {
     } else {
       compile.load_engine = options.load_engine;
       compile.verify_weights = options.verify == VerifyEngine::full;
-      if (!options.ckpt.empty()) compile.model_bytes = file_bytes(options.ckpt);
+      if (!options.ckpt.empty()) compile.model_bytes = api::file_bytes(options.ckpt);
       model = target.load(compile);
     }
-    order = input_order(model->inputs(), options.input_name);
+    order = api::input_order(model->inputs(), options.input_name);
     for (size_t index : order) inputs.push_back(model->inputs()[index]);
     if (source == nullptr) check_input_size();
     outputs = model->outputs();
@@ -327,7 +245,7 @@ std::unique_ptr<InferEngine::Impl> InferEngine::load(onnx::ModelSource* source, 
 }
 
 InferEngine::InferEngine(const EngineOptions& options) {
-  check_options(options);
+  api::check_options(options);
   if (!options.load_engine.empty()) {
     impl_ = load(nullptr, options, options.load_engine + ": ");
     return;
@@ -339,7 +257,7 @@ InferEngine::InferEngine(const EngineOptions& options) {
 
 InferEngine InferEngine::from_memory(std::span<const std::byte> model, const EngineOptions& options,
                                      const std::string& folder) {
-  check_options(options);
+  api::check_options(options);
   if (!options.load_engine.empty())
     fail(ErrorCode::invalid_argument, "load_engine '{}' is given with a model in memory; leave one out",
          options.load_engine);

@@ -1,8 +1,6 @@
 // Gives convolutions, pools and what stands between them the channels-last layout.
 //
-// One walk over the sorted nodes. A value of dims [N, C, H, W] may exist in two forms: plain, under its own
-// id, and channels-last, dims [N, H, W, C], under another. A node that is lowered makes the channels-last
-// form of its output alone; the plain form follows by a Transpose only if somebody reads it.
+// One walk over the sorted nodes; layout_values.hpp keeps the two forms of each value.
 #include <algorithm>
 #include <cmath>
 
@@ -16,41 +14,24 @@
 #include "ops/binary.hpp"
 #include "ops/clip.hpp"
 #include "ops/conv.hpp"
-#include "ops/op_table.hpp"
 #include "ops/pool.hpp"
 #include "ops/transpose.hpp"
 #include "ops/unary.hpp"
+#include "passes/layout_values.hpp"
 #include "passes/pipeline.hpp"
 
 namespace spinel::passes {
 namespace {
-
-using graph::Graph;
-using graph::no_value;
-using graph::Node;
-using graph::Shape;
-using graph::Value;
-using graph::ValueId;
-using graph::ValueType;
-
-/// Axis i of the channels-last form is axis to_nhwc[i] of the plain one, and the other way round.
-constexpr size_t to_nhwc[] = {0, 2, 3, 1};
-constexpr size_t to_nchw[] = {0, 3, 1, 2};
 
 bool all_finite(const Tensor& tensor) {
   const Tensor wide = ops::to_float32(tensor);
   return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
 }
 
-class Layout {
+class Layout : private LayoutValues {
  public:
   Layout(Graph& graph, const Settings& settings)
-      : graph_(graph),
-        settings_(settings),
-        isa_(*settings.isa),
-        uses_(graph.use_counts()),
-        nhwc_(graph.values.size(), no_value),
-        owed_(graph.values.size(), false) {}
+      : LayoutValues(graph), settings_(settings), isa_(*settings.isa) {}
 
   size_t run() {
     std::vector<Node> nodes = std::move(graph_.nodes);
@@ -333,144 +314,8 @@ class Layout {
     return true;
   }
 
-  // --- values ----------------------------------------------------------------------------------------------
-
-  static size_t index(ValueId id) { return static_cast<size_t>(id); }
-  const ValueType& type_of(ValueId id) const { return graph_.value(id).type; }
-  static bool computes_in(DType dtype) { return dtype == DType::float32 || dtype == DType::float16; }
-  static bool is_image(const ValueType& type) {
-    return type.is_tensor() && type.shape && type.shape->size() == 4;
-  }
-  bool has_nhwc(ValueId id) const { return id != no_value && nhwc_[index(id)] != no_value; }
-  /// A handle, for the graph's values move when one is added; undefined if the input is not constant.
-  Tensor constant(const Node& node, size_t i) const { return graph_.value(node.inputs[i]).constant; }
-  /// Whether an operand with broadcasting has, or can be given, a channels-last form.
-  bool takes_nhwc(ValueId id) const {
-    const Value& value = graph_.value(id);
-    if (value.is_constant()) return value.constant.rank() <= 4;
-    return is_image(value.type);
-  }
-
-  static ValueType permuted(const ValueType& type) {
-    Shape shape;
-    for (size_t axis : to_nhwc) shape.push_back((*type.shape)[axis]);
-    return ValueType::tensor(type.dtype, std::move(shape));
-  }
-
-  ValueId add_value(const Value& plain) {
-    Value value;
-    value.name = plain.name + ".nhwc";
-    value.type = permuted(plain.type);
-    value.origin = plain.origin.empty() ? plain.name : plain.origin;
-    nhwc_.push_back(no_value);
-    owed_.push_back(false);
-    return graph_.add_value(std::move(value));
-  }
-  ValueId add_constant(const std::string& name, Tensor tensor) {
-    nhwc_.push_back(no_value);
-    owed_.push_back(false);
-    return graph_.add_constant(name, std::move(tensor));
-  }
-
-  /// The channels-last form, made now if it does not exist.
-  ValueId provide_nhwc(ValueId id) {
-    if (has_nhwc(id)) return nhwc_[index(id)];
-    if (graph_.value(id).is_constant()) return nhwc_[index(id)] = constant_nhwc(id);
-    const ValueId to = add_value(graph_.value(id));
-    convert(id, to, to_nhwc, graph_.value(id).type, "to_nhwc");
-    return nhwc_[index(id)] = to;
-  }
-
-  /// A constant operand of dims up to [N, C, H, W], permuted. One element stays as it is.
-  ValueId constant_nhwc(ValueId id) {
-    const Value& value = graph_.value(id);
-    if (value.constant.element_count() == 1) return id;
-    Dims dims(4, 1);
-    std::ranges::copy_backward(value.constant.dims(), dims.end());
-    const size_t bytes = static_cast<size_t>(dtype_bits(value.constant.dtype()) / 8);
-    Dims out;
-    for (size_t axis : to_nhwc) out.push_back(dims[axis]);
-    Tensor to(value.constant.dtype(), out);
-    const auto* from = static_cast<const std::byte*>(value.constant.raw());
-    auto* at = static_cast<std::byte*>(to.raw());
-    for (int64_t n = 0; n < dims[0]; ++n)
-      for (int64_t p = 0; p < dims[2] * dims[3]; ++p)
-        for (int64_t c = 0; c < dims[1]; ++c, at += bytes)
-          std::copy_n(from + static_cast<size_t>((n * dims[1] + c) * dims[2] * dims[3] + p) * bytes, bytes,
-                      at);
-    return add_constant(value.name + ".nhwc", std::move(to));
-  }
-
-  /// Makes the plain form of a value that was lowered.
-  void provide_plain(ValueId id) {
-    if (!owed_[index(id)]) return;
-    owed_[index(id)] = false;
-    convert(nhwc_[index(id)], id, to_nchw, type_of(nhwc_[index(id)]), "to_nchw");
-  }
-
-  /// A node that permutes the axes. Where there is but one pixel, or one channel, the elements keep their
-  /// order.
-  void convert(ValueId from, ValueId to, const size_t (&order)[4], ValueType type, const char* suffix) {
-    const Shape& shape = *type.shape;
-    const auto is_one = [&](size_t axis) { return shape[axis].is_constant() && shape[axis].constant() == 1; };
-    const bool nchw = &order == &to_nhwc;
-    const size_t channel = nchw ? 1 : 3;
-    const bool one_pixel = nchw ? is_one(2) && is_one(3) : is_one(1) && is_one(2);
-    Node node;
-    node.name = graph_.value(from).name + "." + suffix;
-    node.inputs = {from};
-    node.outputs = {to};
-    if (one_pixel && shape[channel].is_constant()) {
-      Tensor dims(DType::int64, {4});
-      const auto d = dims.data<int64_t>();
-      d[0] = 0;  // As the input has it.
-      for (size_t i = 1; i < 4; ++i) d[i] = order[i] == channel ? shape[channel].constant() : 1;
-      node.inputs.push_back(add_constant(node.name + ".dims", std::move(dims)));
-      set_op(node, "Reshape", {});
-    } else {
-      set_op(node, "Transpose", {{"perm", std::vector<int64_t>(std::begin(order), std::end(order))}});
-    }
-    done_.push_back(std::move(node));
-  }
-
-  // --- nodes -----------------------------------------------------------------------------------------------
-
-  static Node like(const Node& node) {
-    Node out;
-    out.name = node.name;
-    out.attributes = node.attributes;
-    out.sources = node.sources;
-    return out;
-  }
-  static void set_op(Node& node, const char* type,
-                     std::map<std::string, ops::Attribute, std::less<>> attributes) {
-    constexpr int version = 14;
-    const ops::OpArgs args(type, version, std::move(attributes), node.inputs.size(), 1);
-    node.op = ops::make_op(*ops::find_op("", type), args);
-    node.attributes = args.text();
-  }
-  /// Adds a node that makes the channels-last form of `plain`.
-  void emit(Node node, ValueId plain) {
-    const ValueId to = add_value(graph_.value(plain));
-    node.outputs = {to};
-    nhwc_[index(plain)] = to;
-    owed_[index(plain)] = true;
-    done_.push_back(std::move(node));
-  }
-
-  Graph& graph_;
-  /// Lets go of weights that were packed, so that they are in memory once while the others are still to be
-  /// packed.
-  void release(ValueId weights) {
-    if (--uses_[index(weights)] == 0) graph_.value(weights).constant = {};
-  }
-
   const Settings& settings_;
   const cpu::Isa& isa_;
-  std::vector<int> uses_;      ///< By value of the original graph.
-  std::vector<ValueId> nhwc_;  ///< By plain value: its channels-last form.
-  std::vector<bool> owed_;     ///< By plain value: it was lowered, and nobody has read its plain form yet.
-  std::vector<Node> done_;
   size_t lowered_ = 0;
 };
 
