@@ -13,6 +13,8 @@ namespace {
 /// Output rows of a task: neighbours share input rows.
 constexpr int64_t task_rows = 8;
 constexpr int64_t max_channels = 4;
+/// Of strides, dilations and pads: what a task copies stays small.
+constexpr int64_t most_steps = 256;
 constexpr int64_t alignment_floats = 16;
 
 int64_t aligned(int64_t floats) {
@@ -40,7 +42,11 @@ Planes plan(const ConvLayer& layer, int64_t out_width) {
 }  // namespace
 
 bool suits_planar_conv(const ConvLayer& layer) {
-  return layer.group == 1 && layer.in_channels <= max_channels && layer.depth() <= depth_block;
+  const auto sensible = [](const std::vector<int64_t>& list) {
+    return std::ranges::all_of(list, [](int64_t v) { return v <= most_steps; });
+  };
+  return sensible(layer.window.strides) && sensible(layer.window.dilations) && sensible(layer.window.pads) &&
+         layer.group == 1 && layer.in_channels <= max_channels && layer.depth() <= depth_block;
 }
 
 Tensor pack_planar_weights(const Kernels& kernels, const Tensor& weights) {
