@@ -1,5 +1,6 @@
 #include "runtime/thread_pool.hpp"
 
+#include <array>
 #include <bit>
 #include <chrono>
 #include <system_error>
@@ -63,8 +64,14 @@ struct alignas(64) ThreadPool::Slot {
   std::exception_ptr error;
 };
 
+struct ThreadPool::Slots {
+  std::array<Slot, slot_count> all;
+};
+
+ThreadPool::Slot& ThreadPool::slot_at(int index) const { return slots_->all[static_cast<size_t>(index)]; }
+
 ThreadPool::ThreadPool(int workers, int spin_us)
-    : worker_count_(workers), spin_us_(spin_us), slots_(std::make_unique<Slot[]>(slot_count)) {}
+    : worker_count_(workers), spin_us_(spin_us), slots_(std::make_unique<Slots>()) {}
 
 ThreadPool::~ThreadPool() {
   {
@@ -107,7 +114,7 @@ void ThreadPool::parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) {
     return;
   }
   start_workers();
-  Slot& slot = slots_[static_cast<size_t>(index)];
+  Slot& slot = slot_at(index);
   slot.tasks.reset(count, concurrency());
   slot.fn = &fn;
   slot.inside.store(around.pool == this ? around.loops : 0, std::memory_order_relaxed);
@@ -123,7 +130,7 @@ void ThreadPool::parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) {
 
 /// Takes tasks until there are none, then closes the loop.
 void ThreadPool::run_tasks(int index) {
-  Slot& slot = slots_[static_cast<size_t>(index)];
+  Slot& slot = slot_at(index);
   const Surroundings before = around;
   around = {this, slot.inside.load(std::memory_order_relaxed) | bit_of(index)};
   for (int64_t task; (task = slot.tasks.take(thread_index)) >= 0;) {
@@ -140,7 +147,7 @@ void ThreadPool::run_tasks(int index) {
 
 /// Joins the loop if it is still open and has all loops of `inside` around it.
 bool ThreadPool::visit(int index, uint64_t inside) {
-  Slot& slot = slots_[static_cast<size_t>(index)];
+  Slot& slot = slot_at(index);
   slot.visitors.fetch_add(1);
   const bool joined = (open_.load() & bit_of(index)) != 0 && (slot.inside.load() & inside) == inside;
   if (joined) run_tasks(index);
@@ -159,7 +166,7 @@ bool ThreadPool::visit_any(uint64_t inside) {
 
 bool ThreadPool::can_visit(uint64_t inside) const {
   for (uint64_t open = open_.load(); open != 0; open &= open - 1)
-    if ((slots_[static_cast<size_t>(std::countr_zero(open))].inside.load() & inside) == inside) return true;
+    if ((slot_at(std::countr_zero(open)).inside.load() & inside) == inside) return true;
   return false;
 }
 
@@ -173,7 +180,7 @@ void ThreadPool::wake_helpers(int64_t count) {
 
 /// Waits until nobody works on the loop any more, helping inside it meanwhile.
 void ThreadPool::wait_for_visitors(int index) {
-  Slot& slot = slots_[static_cast<size_t>(index)];
+  Slot& slot = slot_at(index);
   const uint64_t inside = bit_of(index);
   auto settled = [&] { return slot.visitors.load() == 0 || can_visit(inside); };
   while (slot.visitors.load() != 0) {

@@ -51,6 +51,7 @@ class ThreadPool {
 
  private:
   struct Slot;
+  struct Slots;
   static constexpr int slot_count = 64;
 
   void start_workers();
@@ -62,10 +63,11 @@ class ThreadPool {
   void wake_helpers(int64_t count);
   void wait_for_visitors(int index);
   int take_slot();
+  Slot& slot_at(int index) const;
 
   const int worker_count_;
   const int spin_us_;
-  const std::unique_ptr<Slot[]> slots_;
+  const std::unique_ptr<Slots> slots_;
   alignas(64) std::atomic<uint64_t> open_{0};  ///< Slots whose loop has tasks left, a bit each.
   alignas(64) std::atomic<uint64_t> used_{0};  ///< Slots that a loop has.
   std::atomic<int> runs_{0};

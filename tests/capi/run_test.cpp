@@ -43,8 +43,8 @@ struct Two {
 };
 
 struct Slow {
-  std::vector<int64_t> dims{64, 384};
-  std::vector<float> data = std::vector<float>(64 * 384, 1);
+  std::vector<int64_t> dims{512, 384};
+  std::vector<float> data = std::vector<float>(512 * 384, 1);
   spinel_tensor input = tensor_of(SPINEL_FLOAT32, dims, data);
   spinel_tensor output = empty_tensor();
 };
