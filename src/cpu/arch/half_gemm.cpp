@@ -3,6 +3,7 @@
 #include "cpu/half_kernels.hpp"
 #include "cpu/kernels/activations.hpp"
 #include "cpu/kernels/simd.hpp"
+#include "cpu/kernels/tile_rows.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
 namespace {
@@ -77,20 +78,7 @@ void multiply_chunk(const Tile& t, const uint16_t* a, const uint16_t* b, int64_t
     const HalfVec x = broadcast_pair(address);                                                               \
     _Pragma("GCC unroll 4") for (int v = 0; v < Vectors; ++v) acc[m][v] = multiply_add(x, bv[v], acc[m][v]); \
   }
-    SPINEL_ROW(0, a0)
-    SPINEL_ROW(1, a0 + stride)
-    SPINEL_ROW(2, a0 + 2 * stride)
-    SPINEL_ROW(3, a0 + stride3)
-    SPINEL_ROW(4, a0 + 4 * stride)
-    SPINEL_ROW(5, a5)
-    SPINEL_ROW(6, a5 + stride)
-    SPINEL_ROW(7, a5 + 2 * stride)
-    SPINEL_ROW(8, a5 + stride3)
-    SPINEL_ROW(9, a5 + 4 * stride)
-    SPINEL_ROW(10, a10)
-    SPINEL_ROW(11, a10 + stride)
-    SPINEL_ROW(12, a10 + 2 * stride)
-    SPINEL_ROW(13, a10 + stride3)
+    SPINEL_FOR_EACH_ROW(SPINEL_ROW)
 #undef SPINEL_ROW
     a0 += 2 * sizeof *a;
     a5 += 2 * sizeof *a;

@@ -2,6 +2,8 @@
 #include "cpu/kernels/attention.hpp"
 
 #include "cpu/kernels/gemm.hpp"
+#include "cpu/kernels/lanes.hpp"
+#include "cpu/kernels/turn.hpp"
 #include "cpu/kernels/vector_math.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
@@ -20,43 +22,6 @@ void copy_row(const T* from, int64_t count, float* to) {
 void clear_row(float* to, int64_t count) {
   for (int64_t n = 0; n < count; ++n) to[n] = 0;
 }
-
-#if defined(__AVX512F__)
-/// Turns 16 x 16 floats over: rows[i][j] becomes rows[j][i].
-inline void turn_over(Vec rows[turn]) {
-  __m512 a[16];
-  __m512 b[16];
-  for (int i = 0; i < 16; ++i) a[i] = rows[i];
-  for (int i = 0; i < 8; ++i) {
-    b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
-    b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    const auto wide = [&](int at) { return _mm512_castps_pd(b[4 * i + at]); };
-    a[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(wide(0), wide(2)));
-    a[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(wide(0), wide(2)));
-    a[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(wide(1), wide(3)));
-    a[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(wide(1), wide(3)));
-  }
-  for (int i = 0; i < 4; ++i) {
-    b[i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0x88);
-    b[4 + i] = _mm512_shuffle_f32x4(a[i], a[4 + i], 0xdd);
-    b[8 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0x88);
-    b[12 + i] = _mm512_shuffle_f32x4(a[8 + i], a[12 + i], 0xdd);
-  }
-  for (int i = 0; i < 8; ++i) {
-    rows[i] = _mm512_shuffle_f32x4(b[i], b[8 + i], 0x88);
-    rows[8 + i] = _mm512_shuffle_f32x4(b[i], b[8 + i], 0xdd);
-  }
-}
-#else
-inline void turn_over(Vec rows[turn]) {
-  Vec out[turn];
-  for (int i = 0; i < turn; ++i)
-    for (int j = 0; j < turn; ++j) out[j][i] = rows[i][j];
-  for (int i = 0; i < turn; ++i) rows[i] = out[i];
-}
-#endif
 
 /// A panel of `count` columns, `width` wide, of a matrix whose columns are contiguous (keys): rows of `from`
 /// are columns of the panel.
@@ -146,34 +111,6 @@ struct MaskValue {
   Vec load_some(int64_t, int64_t) const { return value; }
 };
 
-typedef float Four __attribute__((vector_size(4 * sizeof(float))));
-
-/// All lanes combined, quarter with quarter first, in an order that is always the same.
-template <class Fn>
-inline float reduce(Vec x, Fn fn) {
-  Four parts[vector_floats / 4];
-  __builtin_memcpy(parts, &x, sizeof x);
-  for (int half = vector_floats / 8; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) parts[i] = fn(parts[i], parts[i + half]);
-  const Four last = parts[0];
-  const Four a = fn(last, Four{last[2], last[3], last[0], last[1]});
-  return fn(a, Four{a[1], a[0], a[3], a[2]})[0];
-}
-inline float greatest(Vec x) {
-  return reduce(x, [](Four a, Four b) { return a > b ? a : b; });
-}
-inline float total(Vec x) {
-  return reduce(x, [](Four a, Four b) { return a + b; });
-}
-
-/// Lanes from `count` on get the given value.
-inline Vec fill_from(Vec x, int64_t count, float value) {
-  IntVec lane{};
-  for (int i = 0; i < vector_floats; ++i) lane[i] = i;
-  const Mask keep = lane < broadcast_int(static_cast<int32_t>(count));
-  return as_float((as_int(x) & keep) | (as_int(broadcast(value)) & ~keep));
-}
-
 template <class Mask>
 float softmax_row(float* scores, int64_t columns, float scale, const Mask& mask) {
   const Vec factor = broadcast(scale);
@@ -188,9 +125,9 @@ float softmax_row(float* scores, int64_t columns, float scale, const Mask& mask)
   if (n < columns) {
     const Vec x = fma(load_partial(scores + n, columns - n), factor, mask.load_some(n, columns - n));
     store_partial(scores + n, x, columns - n);
-    greatest_lanes = max(fill_from(x, columns - n, lowest), greatest_lanes);
+    greatest_lanes = max(keep_lanes(x, columns - n, broadcast(lowest)), greatest_lanes);
   }
-  const Vec maximum = broadcast(greatest(greatest_lanes));
+  const Vec maximum = broadcast(max_lanes(greatest_lanes));
   Vec sums{};
   for (n = 0; n + vector_floats <= columns; n += vector_floats) {
     const Vec x = exp(load(scores + n) - maximum);
@@ -200,9 +137,9 @@ float softmax_row(float* scores, int64_t columns, float scale, const Mask& mask)
   if (n < columns) {
     const Vec x = exp(load_partial(scores + n, columns - n) - maximum);
     store_partial(scores + n, x, columns - n);
-    sums += fill_from(x, columns - n, 0);
+    sums += keep_lanes(x, columns - n, Vec{});
   }
-  return total(sums);
+  return sum_lanes(sums);
 }
 
 template <class T>

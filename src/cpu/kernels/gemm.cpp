@@ -2,6 +2,7 @@
 #include "cpu/kernels/gemm.hpp"
 
 #include "cpu/kernels/activations.hpp"
+#include "cpu/kernels/tile_rows.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
 namespace {
@@ -51,8 +52,6 @@ void multiply_tile(const Tile& t) {
       for (int v = 0; v < Vectors; ++v) acc[m][v] = load_columns(t.start + m * t.start_stride, v, t.columns);
   }
 
-  // Rows are reached from a base pointer every five rows as base + {0, 1, 2, 3, 4} * stride, which are
-  // addressing modes of x86: more pointers would not fit into the registers.
   const int64_t stride = t.a_stride * static_cast<int64_t>(sizeof(float));
   const int64_t stride3 = 3 * stride;
   const char* a0 = reinterpret_cast<const char*>(t.a);
@@ -78,20 +77,7 @@ void multiply_tile(const Tile& t) {
     const Vec x = broadcast(*reinterpret_cast<const float*>(address));                              \
     _Pragma("GCC unroll 4") for (int v = 0; v < Vectors; ++v) acc[m][v] = fma(x, bv[v], acc[m][v]); \
   }
-    SPINEL_ROW(0, a0)
-    SPINEL_ROW(1, a0 + stride)
-    SPINEL_ROW(2, a0 + 2 * stride)
-    SPINEL_ROW(3, a0 + stride3)
-    SPINEL_ROW(4, a0 + 4 * stride)
-    SPINEL_ROW(5, a5)
-    SPINEL_ROW(6, a5 + stride)
-    SPINEL_ROW(7, a5 + 2 * stride)
-    SPINEL_ROW(8, a5 + stride3)
-    SPINEL_ROW(9, a5 + 4 * stride)
-    SPINEL_ROW(10, a10)
-    SPINEL_ROW(11, a10 + stride)
-    SPINEL_ROW(12, a10 + 2 * stride)
-    SPINEL_ROW(13, a10 + stride3)
+    SPINEL_FOR_EACH_ROW(SPINEL_ROW)
 #undef SPINEL_ROW
     if constexpr (!Gathers) {
       a0 += sizeof(float);
