@@ -21,7 +21,7 @@ class Named final : public Op {
 };
 
 ValueId add_value(Graph& graph, const std::string& name) {
-  Value value;
+  graph::Value value;
   value.name = name;
   value.type = ValueType::tensor(DType::float32, Shape{Dim::symbol("n")});
   return graph.add_value(std::move(value));
