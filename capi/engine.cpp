@@ -19,13 +19,26 @@ std::vector<spinel_engine::Port> ports(const std::vector<TensorInfo>& infos) {
   return out;
 }
 
+std::vector<spinel_engine::Pass> passes(const std::vector<PassReport>& reports) {
+  std::vector<spinel_engine::Pass> out;
+  for (const PassReport& report : reports) {
+    auto& pass = out.emplace_back(spinel_engine::Pass{&report, {}, {}});
+    for (const PassNote& note : report.notes)
+      pass.notes.push_back({note.node.c_str(), note.text.c_str(), note.refused ? 1 : 0, 0});
+    for (const auto& [op, count] : report.counts) pass.found.push_back({op.c_str(), count});
+  }
+  return out;
+}
+
 }  // namespace
 
 spinel_engine::spinel_engine(InferEngine made)
     : engine(std::move(made)),
+      arithmetic(engine.arithmetic()),
       batch(engine.batch_report()),
       inputs(ports(engine.inputs())),
-      outputs(ports(engine.outputs())) {}
+      outputs(ports(engine.outputs())),
+      passes(::passes(engine.pass_report())) {}
 
 int32_t spinel_engine_create(const char* path, const spinel_engine_options* options, spinel_engine** engine,
                              spinel_error** error) {

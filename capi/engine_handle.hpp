@@ -16,8 +16,17 @@ struct spinel_engine {
     std::vector<const char*> dim_names;
   };
 
+  /// The C view of a PassReport, likewise.
+  struct Pass {
+    const spinel::PassReport* report;
+    std::vector<spinel_pass_note> notes;
+    std::vector<spinel_pass_found> found;
+  };
+
   spinel::InferEngine engine;
+  std::string arithmetic;
   spinel::BatchReport batch;
   std::vector<Port> inputs;
   std::vector<Port> outputs;
+  std::vector<Pass> passes;
 };

@@ -115,6 +115,7 @@ int32_t spinel_engine_describe(const spinel_engine* engine, spinel_engine_info* 
     out.compute_dtype = static_cast<int32_t>(engine->engine.compute_dtype());
     out.spas = engine->engine.spas();
     out.threads_per_spa = engine->engine.threads_per_spa();
+    out.arithmetic = engine->arithmetic.c_str();
     write_struct(info, out);
   });
 }
@@ -131,6 +132,7 @@ int32_t spinel_engine_memory(const spinel_engine* engine, const spinel_shape* in
     out.arena_bytes_per_spa = found.arena_bytes_per_spa;
     out.total_bytes = found.total_bytes;
     out.spas = found.spas;
+    out.scratch_bytes_per_spa = found.scratch_bytes_per_spa;
     if (unplanned != nullptr) *unplanned = new spinel_strings{std::move(found.unplanned)};
     write_struct(report, out);
   });

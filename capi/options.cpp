@@ -100,6 +100,7 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
   out.rank = from.rank;
   if (from.ranks_on_machine != 0) out.ranks_on_machine = from.ranks_on_machine;
   out.pass_path = text_or_empty(from.pass_path);
+  out.pass_json = text_or_empty(from.pass_json);
   out.save_engine = text_or_empty(from.save_engine);
   out.onnxruntime_path = text_or_empty(from.onnxruntime_path);
   if (from.spin_us != 0) out.spin_us = std::max(from.spin_us, 0);

@@ -1,6 +1,7 @@
 #include <spinel/postprocess.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include <spinel/labels.hpp>
@@ -34,6 +35,19 @@ int32_t spinel_top_k(const spinel_tensor* scores, int32_t apply_softmax, size_t 
         ++place;
       }
     *per_row = found;
+  });
+}
+
+int32_t spinel_softmax(const spinel_tensor* logits, spinel_tensor* probabilities, spinel_error** error) {
+  return guard(__func__, error, [&] {
+    const Tensor from = read_input(struct_array(&require(logits, "logits"), 1, "logits")[0], "logits");
+    const auto target = struct_array(&require(probabilities, "probabilities"), 1, "probabilities");
+    std::optional<Tensor> view = read_output(target[0], "probabilities");
+    if (view && (view->dims() != from.dims() || view->dtype() != DType::float32))
+      misuse("probabilities is {}; float32{} is needed", describe(*view), dims_text(from.dims()));
+    const Tensor out = softmax(from);
+    if (view) std::memcpy(view->raw(), out.raw(), out.size_bytes());
+    deliver(target, {&out, 1});
   });
 }
 

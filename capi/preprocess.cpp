@@ -1,4 +1,4 @@
-#include <spinel/preprocess.hpp>
+#include "preprocess.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -25,24 +25,6 @@ spinel_preprocess_options to_c(const PreprocessOptions& from) {
   std::copy(from.std.begin(), from.std.end(), out.std);
   out.interpolation = static_cast<int32_t>(from.interpolation);
   out.dtype = static_cast<int32_t>(from.dtype);
-  return out;
-}
-
-PreprocessOptions read_preprocess_options(const spinel_preprocess_options* options) {
-  PreprocessOptions out;
-  if (options == nullptr) return out;
-  const spinel_preprocess_options from = read_struct(options, "options", to_c(out));
-  out.resize = from.resize;
-  out.crop_height = from.crop_height;
-  out.crop_width = from.crop_width;
-  std::copy(from.mean, from.mean + 3, out.mean.begin());
-  std::copy(from.std, from.std + 3, out.std.begin());
-  if (from.interpolation < SPINEL_BILINEAR || from.interpolation > SPINEL_NEAREST)
-    misuse("options->interpolation is {}, which is no spinel_interpolation", from.interpolation);
-  out.interpolation = static_cast<Interpolation>(from.interpolation);
-  if (!is_known_dtype(from.dtype)) misuse("options->dtype is {}, which is no spinel_dtype", from.dtype);
-  out.dtype = static_cast<DType>(from.dtype);
-  out.limits = read_limits(from.limits);
   return out;
 }
 
@@ -88,6 +70,13 @@ ImageSource read_image(const spinel_image& image, const std::string& what, const
   return copy_pixels(image.pixels, image.width, image.height, image.row_bytes, limits);
 }
 
+Image decode_source(const ImageSource& source, const Limits& limits) {
+  if (const auto* path = std::get_if<std::filesystem::path>(&source)) return load_image(*path, limits);
+  if (const auto* encoded = std::get_if<EncodedImage>(&source))
+    return decode_image(encoded->data, encoded->name, limits);
+  return std::get<Image>(source);
+}
+
 /// Preprocesses one image into the caller's tensor, or into a new one if its data is NULL.
 template <class MakeSource>
 void preprocess_one(const spinel_preprocess_options* options, spinel_tensor* row, MakeSource&& make_source) {
@@ -122,6 +111,24 @@ class ImageErrors {
 };
 
 }  // namespace
+
+PreprocessOptions spinel::capi::read_preprocess_options(const spinel_preprocess_options* options) {
+  PreprocessOptions out;
+  if (options == nullptr) return out;
+  const spinel_preprocess_options from = read_struct(options, "options", to_c(out));
+  out.resize = from.resize;
+  out.crop_height = from.crop_height;
+  out.crop_width = from.crop_width;
+  std::copy(from.mean, from.mean + 3, out.mean.begin());
+  std::copy(from.std, from.std + 3, out.std.begin());
+  if (from.interpolation < SPINEL_BILINEAR || from.interpolation > SPINEL_NEAREST)
+    misuse("options->interpolation is {}, which is no spinel_interpolation", from.interpolation);
+  out.interpolation = static_cast<Interpolation>(from.interpolation);
+  if (!is_known_dtype(from.dtype)) misuse("options->dtype is {}, which is no spinel_dtype", from.dtype);
+  out.dtype = static_cast<DType>(from.dtype);
+  out.limits = read_limits(from.limits);
+  return out;
+}
 
 void spinel_preprocess_options_init(spinel_preprocess_options* options, size_t struct_size) {
   init_struct(options, struct_size, to_c(PreprocessOptions()));
@@ -207,6 +214,23 @@ int32_t spinel_preprocess_rgb(const spinel_preprocess_options* options, const ui
 
 void spinel_image_init(spinel_image* image, size_t struct_size) {
   init_struct(image, struct_size, spinel_image{});
+}
+
+int32_t spinel_image_decode(const spinel_image* image, const spinel_limits* limits, spinel_tensor* pixels,
+                            spinel_error** error) {
+  return guard(__func__, error, [&] {
+    const spinel_image from = read_struct(image, "image", spinel_image{});
+    const auto target = struct_array(&require(pixels, "pixels"), 1, "pixels");
+    std::optional<Tensor> view = read_output(target[0], "pixels");
+    const Limits allowed = read_limits(limits);
+    const Image decoded = decode_source(read_image(from, "image", allowed), allowed);
+    Tensor found = Tensor::view(DType::uint8, {decoded.height, decoded.width, 3},
+                                const_cast<uint8_t*>(decoded.pixels.data()));
+    if (view && (view->dims() != found.dims() || view->dtype() != DType::uint8))
+      misuse("pixels is {}; {} is needed", describe(*view), describe(found));
+    if (view) std::memcpy(view->raw(), found.raw(), found.size_bytes());
+    deliver(target, {&found, 1});
+  });
 }
 
 int32_t spinel_preprocess_batch(const spinel_preprocess_options* options, const spinel_image* images,

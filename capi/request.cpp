@@ -2,6 +2,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "engine_handle.hpp"
 #include "run.hpp"
@@ -19,6 +20,37 @@ struct Progress {
   bool delivered = false;
   std::vector<Tensor> results;
   std::exception_ptr failure;
+  spinel_finished_callback callback = nullptr;
+  void* user = nullptr;
+  bool in_callback = false;
+  std::thread::id callback_thread;
+
+  /// The engine's part: the results are there.
+  void finish(std::vector<Tensor> its_results, std::exception_ptr its_failure) {
+    std::unique_lock lock(mutex);
+    results = std::move(its_results);
+    failure = std::move(its_failure);
+    finished = true;
+    changed.notify_all();
+    if (callback != nullptr) call_back(lock);
+  }
+
+  void call_back(std::unique_lock<std::mutex>& lock) {
+    in_callback = true;
+    callback_thread = std::this_thread::get_id();
+    lock.unlock();
+    callback(user);
+    lock.lock();
+    in_callback = false;
+    changed.notify_all();
+  }
+
+  /// Until the run and its callback are over; a callback may release its own request.
+  void wait_until_idle() {
+    std::unique_lock lock(mutex);
+    changed.wait(
+        lock, [this] { return finished && (!in_callback || callback_thread == std::this_thread::get_id()); });
+  }
 
   bool wait(std::unique_lock<std::mutex>& lock, int64_t timeout_ms) {
     const auto done = [this] { return finished; };
@@ -50,11 +82,7 @@ int32_t spinel_engine_run_async(const spinel_engine* engine, const spinel_tensor
     auto made = std::make_unique<spinel_request>(spinel_request{buffers.targets, {}, progress});
     engine->engine.run_async(std::move(buffers.inputs), std::move(buffers.outputs), made->cancel,
                              [progress](std::vector<Tensor> results, std::exception_ptr failure) {
-                               const std::lock_guard lock(progress->mutex);
-                               progress->results = std::move(results);
-                               progress->failure = std::move(failure);
-                               progress->finished = true;
-                               progress->changed.notify_all();
+                               progress->finish(std::move(results), std::move(failure));
                              });
     *request = made.release();
   });
@@ -80,6 +108,21 @@ int32_t spinel_request_wait(spinel_request* request, int64_t timeout_ms, int32_t
   });
 }
 
+int32_t spinel_request_on_finished(spinel_request* request, spinel_finished_callback callback, void* user,
+                                   spinel_error** error) {
+  return guard(__func__, error, [&] {
+    require(request, "request");
+    if (callback == nullptr) misuse("callback is NULL");
+    // The callback may release the request.
+    const std::shared_ptr<Progress> progress = request->progress;
+    std::unique_lock lock(progress->mutex);
+    if (progress->callback != nullptr) misuse("the request has a callback already");
+    progress->callback = callback;
+    progress->user = user;
+    if (progress->finished) progress->call_back(lock);
+  });
+}
+
 void spinel_request_cancel(spinel_request* request) {
   if (request != nullptr) request->cancel.cancel();
 }
@@ -87,9 +130,6 @@ void spinel_request_cancel(spinel_request* request) {
 void spinel_request_release(spinel_request* request) {
   if (request == nullptr) return;
   request->cancel.cancel();
-  {
-    std::unique_lock lock(request->progress->mutex);
-    request->progress->wait(lock, -1);
-  }
+  request->progress->wait_until_idle();
   delete request;
 }

@@ -297,6 +297,8 @@ typedef struct spinel_engine_options {
   /* An engine file to load instead of compiling; an error if it was built by another version, for another
    * instruction set, or with other options than those given here. NULL: none. */
   const char* load_engine;
+  /* The configuration of the graph passes as JSON text; at most one of it and pass_path. NULL: none. */
+  const char* pass_json;
 } spinel_engine_options;
 
 /* Fills in the defaults. NULL is ignored. Any thread. */
@@ -374,6 +376,7 @@ typedef struct spinel_engine_info {
   int32_t compute_dtype;     /* spinel_dtype that floats are computed in. */
   int32_t spas;
   int32_t threads_per_spa;
+  const char* arithmetic; /* How floats are computed, in words: "float32 (avx512)". */
 } spinel_engine_info;
 
 /* Describes the engine in *info, whose struct_size the caller has set. Its pointers are borrowed until the
@@ -389,6 +392,7 @@ typedef struct spinel_memory_report {
   uint64_t total_bytes;         /* Weights and the arenas of all SPAs. */
   int32_t spas;
   int32_t reserved;
+  uint64_t scratch_bytes_per_spa; /* Of the arena, the most scratch that one layer has. */
 } spinel_memory_report;
 
 /* Reports the memory for runs with these dims of the inputs (NULL and 0: the model's own, 1 for what is
@@ -403,6 +407,42 @@ SPINEL_API int32_t spinel_engine_memory(const spinel_engine* engine, const spine
  */
 SPINEL_API int32_t spinel_engine_graph(const spinel_engine* engine, spinel_strings** lines,
                                        spinel_error** error);
+
+/* One place that a pass changed, or looked at and left alone. */
+typedef struct spinel_pass_note {
+  const char* node;
+  const char* text;
+  int32_t refused; /* 1: a candidate that was left as it is. */
+  int32_t reserved;
+} spinel_pass_note;
+
+/* What a pass looks for: an operator, and how many nodes of it there are after the pass. */
+typedef struct spinel_pass_found {
+  const char* op;
+  size_t count;
+} spinel_pass_found;
+
+/* What one graph pass did to the model. */
+typedef struct spinel_pass_info {
+  size_t struct_size;
+  const char* name;
+  size_t changes; /* Places that it changed. */
+  const spinel_pass_note* notes;
+  size_t note_count;
+  size_t notes_left_out; /* Notes beyond those that are kept. */
+  const spinel_pass_found* found;
+  size_t found_count;
+  int32_t enabled; /* 0: the configuration switched it off. */
+} spinel_pass_info;
+
+/* The number of graph passes, in the order in which they ran; 0 for NULL and for targets without passes. Any
+ * thread. */
+SPINEL_API size_t spinel_engine_pass_count(const spinel_engine* engine);
+
+/* Describes one pass in *info, whose struct_size the caller has set. Its pointers are borrowed until the
+ * engine is released. Any thread. */
+SPINEL_API int32_t spinel_engine_pass(const spinel_engine* engine, size_t index, spinel_pass_info* info,
+                                      spinel_error** error);
 
 /* ---- Running --------------------------------------------------------------------------------------------
  */
@@ -446,6 +486,17 @@ SPINEL_API int32_t spinel_engine_run_async(const spinel_engine* engine, const sp
 SPINEL_API int32_t spinel_request_wait(spinel_request* request, int64_t timeout_ms, int32_t* finished,
                                        spinel_error** error);
 
+/* Told that a request is finished, with the user pointer that came with it. It must not release the engine.
+ */
+typedef void (*spinel_finished_callback)(void* user);
+
+/* Has callback(user) called once when the run is finished, on the engine's thread, or before this function
+ * returns if it already is. spinel_request_wait() then returns at once, in the callback too. A request takes
+ * one callback; a second is an error. Releasing the request waits for a callback under way in another thread.
+ * Any thread. */
+SPINEL_API int32_t spinel_request_on_finished(spinel_request* request, spinel_finished_callback callback,
+                                              void* user, spinel_error** error);
+
 /* Makes the run end with SPINEL_CANCELLED soon, unless it is finished; NULL is ignored. Any thread. */
 SPINEL_API void spinel_request_cancel(spinel_request* request);
 
@@ -455,6 +506,43 @@ SPINEL_API void spinel_request_release(spinel_request* request);
 
 /* Seconds that the last finished run took; 0 before the first and for NULL. Any thread. */
 SPINEL_API double spinel_engine_run_time(const spinel_engine* engine);
+
+/* Where the time of a run goes, layer by layer. Immutable. */
+typedef struct spinel_profile spinel_profile;
+
+/* One layer of the compiled graph in one run. */
+typedef struct spinel_layer_time {
+  size_t struct_size;
+  const char* name;
+  const char* op;
+  const char* kernel;         /* "reference" where there is no faster one. */
+  const char* const* sources; /* The ONNX nodes that the layer stands for. */
+  size_t source_count;
+  int64_t start_ns; /* Since the run began. */
+  int64_t duration_ns;
+  double flops; /* Two a multiply-add, by the layer's definition; 0 where they are not counted. */
+} spinel_layer_time;
+
+/* Times every layer of one run after a first one that is not counted; inputs are those of
+ * spinel_engine_run(), of exactly the dims and types that the model takes. The batch runs as one part on all
+ * threads of the engine; other runs go on meanwhile and disturb the figures. token may be NULL. The caller
+ * owns *profile. SPINEL_UNSUPPORTED if the target cannot tell. Any thread. */
+SPINEL_API int32_t spinel_engine_profile(const spinel_engine* engine, const spinel_tensor* inputs,
+                                         size_t input_count, const spinel_cancel_token* token,
+                                         spinel_profile** profile, spinel_error** error);
+
+/* The number of layers, in the order in which they ran, and the time of the whole run; 0 for NULL. Any
+ * thread. */
+SPINEL_API size_t spinel_profile_layer_count(const spinel_profile* profile);
+SPINEL_API int64_t spinel_profile_duration_ns(const spinel_profile* profile);
+
+/* Describes one layer in *layer, whose struct_size the caller has set. Its pointers are borrowed until the
+ * profile is released. Any thread. */
+SPINEL_API int32_t spinel_profile_layer(const spinel_profile* profile, size_t index, spinel_layer_time* layer,
+                                        spinel_error** error);
+
+/* Frees the profile; NULL is ignored. Any thread. */
+SPINEL_API void spinel_profile_release(spinel_profile* profile);
 
 /* ---- Images to tensors ----------------------------------------------------------------------------------
  */
@@ -541,6 +629,139 @@ SPINEL_API int32_t spinel_preprocess_batch(const spinel_preprocess_options* opti
                                            const spinel_image* images, size_t count, spinel_tensor* batch,
                                            spinel_error** image_errors, spinel_error** error);
 
+/* Decodes an image to *pixels, uint8 [height, width, 3], RGB: what Pillow's convert('RGB') gives. limits
+ * may be NULL. Any thread. */
+SPINEL_API int32_t spinel_image_decode(const spinel_image* image, const spinel_limits* limits,
+                                       spinel_tensor* pixels, spinel_error** error);
+
+/* ---- Datasets -------------------------------------------------------------------------------------------
+ */
+
+/* Files and their classes. Immutable. */
+typedef struct spinel_dataset spinel_dataset;
+
+/* A file and its class; -1 where the class is not known. */
+typedef struct spinel_sample {
+  const char* path;
+  int64_t label;
+} spinel_sample;
+
+/* The images of root/<class>/<image>: classes sorted by name (byte order), a class's index is its label,
+ * images sorted within their class; names that begin with '.' are left out. What a file holds is not looked
+ * at. The caller owns *dataset. Any thread. */
+SPINEL_API int32_t spinel_dataset_open(const char* root, spinel_dataset** dataset, spinel_error** error);
+
+/* The files of one folder in name order, without classes. The caller owns *dataset. Any thread. */
+SPINEL_API int32_t spinel_dataset_list(const char* folder, spinel_dataset** dataset, spinel_error** error);
+
+/* The given files; labels may be NULL. The texts are copied, and no file is opened. The caller owns *dataset.
+ * Any thread. */
+SPINEL_API int32_t spinel_dataset_create(const char* const* paths, const int64_t* labels, size_t count,
+                                         spinel_dataset** dataset, spinel_error** error);
+
+/* The number of samples; 0 for NULL. Any thread. */
+SPINEL_API size_t spinel_dataset_size(const spinel_dataset* dataset);
+
+/* One sample in *sample, whose path is borrowed until the dataset is released. Any thread. */
+SPINEL_API int32_t spinel_dataset_sample(const spinel_dataset* dataset, size_t index, spinel_sample* sample,
+                                         spinel_error** error);
+
+/* The names of the classes in the order of their labels, and what lies in the folder and is not part of the
+ * dataset, a message each. Borrowed until the dataset is released; NULL for NULL. Any thread. */
+SPINEL_API const spinel_strings* spinel_dataset_classes(const spinel_dataset* dataset);
+SPINEL_API const spinel_strings* spinel_dataset_notes(const spinel_dataset* dataset);
+
+/* Frees the dataset; NULL is ignored. Loaders that were made from it go on. Any thread. */
+SPINEL_API void spinel_dataset_release(spinel_dataset* dataset);
+
+/* How samples are put into batches. */
+typedef struct spinel_loader_options {
+  size_t struct_size;
+  int64_t batch_size;  /* Samples a batch, at least 1. 1. */
+  int64_t max_batches; /* Stop after so many; 0, the default, means no limit. */
+  int32_t workers;     /* Threads that preprocess; 0: spinel_loader_next() does the work. 4. */
+  int32_t prefetch;    /* Batches prepared ahead, at least 1; bounds the memory. 2. */
+  int32_t drop_last;   /* 1: leave out a last batch of fewer samples. 0. */
+  int32_t rank;     /* This process's number, 0 to world - 1: it takes samples rank, rank + world, ... 0. */
+  int32_t world;    /* Processes that share the dataset; no sample is given twice. 1. */
+  int32_t reserved; /* 0 */
+} spinel_loader_options;
+
+/* Fills in the defaults, which are named above. NULL is ignored. Any thread. */
+SPINEL_API void spinel_loader_options_init(spinel_loader_options* options, size_t struct_size);
+
+/* Preprocesses a dataset in batches, ahead of time, in threads that start with the first spinel_loader_next()
+ * and end with the release. One thread may use a loader at a time. */
+typedef struct spinel_loader spinel_loader;
+
+/* preprocess and options may be NULL: the defaults. The caller owns *loader. Any thread. */
+SPINEL_API int32_t spinel_loader_create(const spinel_dataset* dataset,
+                                        const spinel_preprocess_options* preprocess,
+                                        const spinel_loader_options* options, spinel_loader** loader,
+                                        spinel_error** error);
+
+/* A batch in the order of the dataset. Immutable. */
+typedef struct spinel_batch spinel_batch;
+
+/* The next batch, which the caller owns; *batch becomes NULL after the last. An image that cannot be used is
+ * in the batch's list of rejected ones and fails nothing. */
+SPINEL_API int32_t spinel_loader_next(spinel_loader* loader, spinel_batch** batch, spinel_error** error);
+
+/* Begins again with the first batch. */
+SPINEL_API int32_t spinel_loader_restart(spinel_loader* loader, spinel_error** error);
+
+/* Batches of one pass, and samples that one pass attempts; 0 for NULL. */
+SPINEL_API size_t spinel_loader_batch_count(const spinel_loader* loader);
+SPINEL_API size_t spinel_loader_sample_count(const spinel_loader* loader);
+
+/* What the batches given since the start amount to: attempted = done + rejected. */
+typedef struct spinel_ledger {
+  size_t struct_size;
+  size_t attempted;
+  size_t done;
+  size_t rejected;
+  size_t dropped; /* Never attempted: the short last batch under drop_last. */
+} spinel_ledger;
+
+/* Writes the counts to *ledger, whose struct_size the caller has set. */
+SPINEL_API int32_t spinel_loader_ledger(const spinel_loader* loader, spinel_ledger* ledger,
+                                        spinel_error** error);
+
+/* Waits for the images being decoded at that moment, ends the threads and frees the loader; NULL is ignored.
+ * Batches stay valid. */
+SPINEL_API void spinel_loader_release(spinel_loader* loader);
+
+/* A sample that could not be used, and why. */
+typedef struct spinel_rejected {
+  const char* path;
+  const char* reason; /* The complete message; it contains the path. */
+  size_t index;       /* Its place in the dataset. */
+  int32_t code;       /* spinel_code */
+  int32_t reserved;
+} spinel_rejected;
+
+/* What a batch holds. */
+typedef struct spinel_batch_info {
+  size_t struct_size;
+  const spinel_tensor* tensor; /* [size, 3, H, W]; no rows when every sample was rejected. */
+  const int64_t* labels;       /* One a row; -1 where not known. */
+  const size_t* indices;       /* One a row: the sample's place in the dataset. */
+  const char* const* paths;    /* One a row. */
+  size_t size;                 /* Rows. */
+  const spinel_rejected* rejected;
+  size_t rejected_count;
+  double preprocess_seconds; /* Work on this batch, summed over its samples. */
+  double wait_seconds;       /* How long spinel_loader_next() waited for it. */
+} spinel_batch_info;
+
+/* Describes the batch in *info, whose struct_size the caller has set. Its pointers are borrowed until the
+ * batch is released. Any thread. */
+SPINEL_API int32_t spinel_batch_describe(const spinel_batch* batch, spinel_batch_info* info,
+                                         spinel_error** error);
+
+/* Frees the batch; NULL is ignored. Any thread. */
+SPINEL_API void spinel_batch_release(spinel_batch* batch);
+
 /* ---- Tensors to labels ----------------------------------------------------------------------------------
  */
 
@@ -558,6 +779,69 @@ SPINEL_API int32_t spinel_top_k(const spinel_tensor* scores, int32_t apply_softm
  * thread. */
 SPINEL_API int32_t spinel_labels_load(const char* path, size_t classes, spinel_strings** labels,
                                       spinel_error** error);
+
+/* Softmax over the last axis of float32 or float16 scores of rank 1 or more to *probabilities, float32 of the
+ * same dims. Any thread. */
+SPINEL_API int32_t spinel_softmax(const spinel_tensor* logits, spinel_tensor* probabilities,
+                                  spinel_error** error);
+
+/* ---- Metrics --------------------------------------------------------------------------------------------
+ */
+
+/* Counts right answers over batches; every sample weighs the same. Calls that change one must not overlap. */
+typedef struct spinel_accuracy spinel_accuracy;
+
+/* k, at least 1, is that of the top-k count. The caller owns *accuracy. Any thread. */
+SPINEL_API int32_t spinel_accuracy_create(int64_t k, spinel_accuracy** accuracy, spinel_error** error);
+
+/* Counts a batch: scores [N, classes] (trailing dims of 1 allowed), float32 or float16, and N labels. Ties go
+ * to the lower class, a row with NaN counts as wrong. If it fails nothing is counted. */
+SPINEL_API int32_t spinel_accuracy_add(spinel_accuracy* accuracy, const spinel_tensor* scores,
+                                       const int64_t* labels, size_t label_count, spinel_error** error);
+
+/* Adds another counter's counts; its k must be the same. */
+SPINEL_API int32_t spinel_accuracy_merge(spinel_accuracy* accuracy, const spinel_accuracy* other,
+                                         spinel_error** error);
+
+/* What was counted. */
+typedef struct spinel_accuracy_counts {
+  size_t struct_size;
+  int64_t k;
+  int64_t count;
+  int64_t top1_hits;
+  int64_t topk_hits;
+  double top1; /* Fractions in [0, 1]; 0 before the first sample. */
+  double topk;
+} spinel_accuracy_counts;
+
+/* Writes the counts to *counts, whose struct_size the caller has set. */
+SPINEL_API int32_t spinel_accuracy_get(const spinel_accuracy* accuracy, spinel_accuracy_counts* counts,
+                                       spinel_error** error);
+
+/* Frees the counter; NULL is ignored. */
+SPINEL_API void spinel_accuracy_release(spinel_accuracy* accuracy);
+
+/* How far a tensor a is from a tensor b; sums are taken in double. */
+typedef struct spinel_difference {
+  size_t struct_size;
+  double diff2;      /* sqrt(sum (a-b)^2 / sum b^2); infinite if only the numerator is not 0. */
+  double diff3_max;  /* Maximum of |a-b|/|b| where |b| > threshold, of |a-b| elsewhere. */
+  double diff3_mean; /* Mean of the same. */
+  double abs_max;    /* Maximum of |a-b|. */
+  int64_t count;     /* Elements compared. */
+  int64_t nan_actual;
+  int64_t nan_expected;
+  int64_t inf_actual;
+  int64_t inf_expected;
+  int64_t mismatched_nonfinite; /* Pairs of which one is NaN or infinite and the other is not the same; if
+                                 * there is one, the measures above are infinite. */
+} spinel_difference;
+
+/* Compares tensors of equal dims, whose dtypes may be any numeric ones, in *difference, whose struct_size the
+ * caller has set. threshold below 0: 1e-4 if actual is of a 16-bit float type, else 1e-6. Any thread. */
+SPINEL_API int32_t spinel_tensor_difference(const spinel_tensor* actual, const spinel_tensor* expected,
+                                            double threshold, spinel_difference* difference,
+                                            spinel_error** error);
 
 #ifdef __cplusplus
 }

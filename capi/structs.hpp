@@ -23,6 +23,13 @@ SPINEL_FIRST_SIZE(spinel_engine_info, threads_per_spa);
 SPINEL_FIRST_SIZE(spinel_memory_report, reserved);
 SPINEL_FIRST_SIZE(spinel_preprocess_options, limits);
 SPINEL_FIRST_SIZE(spinel_image, name);
+SPINEL_FIRST_SIZE(spinel_pass_info, enabled);
+SPINEL_FIRST_SIZE(spinel_layer_time, flops);
+SPINEL_FIRST_SIZE(spinel_loader_options, reserved);
+SPINEL_FIRST_SIZE(spinel_ledger, dropped);
+SPINEL_FIRST_SIZE(spinel_batch_info, wait_seconds);
+SPINEL_FIRST_SIZE(spinel_accuracy_counts, topk);
+SPINEL_FIRST_SIZE(spinel_difference, mismatched_nonfinite);
 #undef SPINEL_FIRST_SIZE
 
 /// Above this a struct_size was never set.

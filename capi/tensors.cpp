@@ -124,6 +124,21 @@ std::vector<Tensor> read_outputs(const StructArray<spinel_tensor>& tensors) {
   return out;
 }
 
+spinel_tensor borrowed_view(Tensor& tensor) {
+  spinel_tensor out{};
+  out.struct_size = sizeof out;
+  out.data = tensor.raw();
+  out.size_bytes = tensor.size_bytes();
+  out.dims = tensor.dims().data();
+  out.rank = tensor.dims().size();
+  out.dtype = static_cast<int32_t>(tensor.dtype());
+  return out;
+}
+
+const Tensor& owned_tensor(const spinel_tensor& tensor) {
+  return static_cast<const TensorOwner*>(tensor.owner)->tensor;
+}
+
 void deliver(const StructArray<spinel_tensor>& targets, std::span<const Tensor> results) {
   std::vector<std::unique_ptr<TensorOwner>> owners(targets.size());
   for (size_t i = 0; i < targets.size(); ++i)
@@ -131,13 +146,11 @@ void deliver(const StructArray<spinel_tensor>& targets, std::span<const Tensor> 
   for (size_t i = 0; i < targets.size(); ++i) {
     if (!owners[i]) continue;
     TensorOwner& owner = *owners[i];
-    const bool strings = owner.tensor.dtype() == DType::string;
-    spinel_tensor filled{};
-    filled.data = strings ? static_cast<void*>(owner.strings.data()) : owner.tensor.raw();
-    filled.size_bytes = strings ? owner.strings.size() * sizeof(spinel_string) : owner.tensor.size_bytes();
-    filled.dims = owner.tensor.dims().data();
-    filled.rank = owner.tensor.dims().size();
-    filled.dtype = static_cast<int32_t>(owner.tensor.dtype());
+    spinel_tensor filled = borrowed_view(owner.tensor);
+    if (owner.tensor.dtype() == DType::string) {
+      filled.data = owner.strings.data();
+      filled.size_bytes = owner.strings.size() * sizeof(spinel_string);
+    }
     filled.owner = owners[i].release();
     write_struct(&targets[i], filled);
   }

@@ -22,6 +22,12 @@ std::vector<Tensor> read_inputs(const spinel_tensor* tensors, size_t count);
 std::optional<Tensor> read_output(const spinel_tensor& tensor, const std::string& what);
 std::vector<Tensor> read_outputs(const StructArray<spinel_tensor>& tensors);
 
+/// The C view of a tensor that is not of strings, without an owner: pointers into `tensor`.
+spinel_tensor borrowed_view(Tensor& tensor);
+
+/// What a tensor that the library allocated holds. tensor.owner is not NULL.
+const Tensor& owned_tensor(const spinel_tensor& tensor);
+
 /// Hands results to the caller, all of them or, if it throws, none: tensors whose data is NULL are filled in.
 void deliver(const StructArray<spinel_tensor>& targets, std::span<const Tensor> results);
 

@@ -1,5 +1,5 @@
 # What `cmake --install` puts into a prefix, which may be moved afterwards:
-#   include/spinel.h, lib/libspinel.so*, lib/libspinel.a     the C ABI: spinel::spinel, spinel::spinel_static
+#   include/spinel.h, include/spinel_dlpack.h, lib/libspinel.so*, lib/libspinel.a     the C ABI: spinel::spinel, spinel::spinel_static
 #   include/spinel/*.hpp, lib/spinel/*.a                     the C++ API: spinel::core (COMPONENTS core)
 #   lib/cmake/spinel, lib/pkgconfig/spinel.pc                find_package(spinel) and pkg-config
 #   libexec/spinel/, share/doc/spinel/LICENSE                the samples; the licence
@@ -9,7 +9,8 @@ include(SpinelStaticArchive)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/spinel)
 set(generated ${PROJECT_BINARY_DIR}/install)
 
-install(FILES ${PROJECT_SOURCE_DIR}/capi/spinel.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/capi/spinel.h ${PROJECT_SOURCE_DIR}/capi/spinel_dlpack.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS spinel EXPORT spinel-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT spinel-targets NAMESPACE spinel:: DESTINATION ${package_folder})
 if(TARGET spinel_static)

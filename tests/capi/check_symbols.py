@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Checks what libspinel.so and libspinel.a export and need: check_symbols.py HEADER MAP SHARED [ARCHIVE]."""
+"""Checks what libspinel.so and libspinel.a export and need: check_symbols.py HEADERS MAP SHARED [ARCHIVE], HEADERS with commas."""
 import re
 import subprocess
 import sys
@@ -23,10 +23,11 @@ def check_equal(what, found, expected):
         failures.append(f'{what}: too many {sorted(found - expected)}, missing {sorted(expected - found)}')
 
 
-header, version_script, shared = sys.argv[1:4]
+headers, version_script, shared = sys.argv[1:4]
 named = re.findall(r'^ +(spinel_\w+);$', open(version_script).read(), re.M)
-declared = re.findall(r'^SPINEL_API [^;]*?\b(spinel_\w+)\(', open(header).read(), re.M)
-check_equal('functions of spinel.h against spinel.map', declared, named)
+text = ''.join(open(header).read() for header in headers.split(','))
+declared = re.findall(r'^SPINEL_API [^;]*?\b(spinel_\w+)\(', text, re.M)
+check_equal('functions of the headers against spinel.map', declared, named)
 check_equal('exports of libspinel.so against spinel.map', global_symbols('-D', shared), named)
 if len(sys.argv) > 4:
     check_equal('global symbols of libspinel.a against spinel.map', global_symbols('-g', sys.argv[4]), named)

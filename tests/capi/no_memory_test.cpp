@@ -120,3 +120,67 @@ TEST_CASE("labels, answers and lists without memory") {
             },
             [] {}) > 3);
 }
+
+TEST_CASE("datasets and batches without memory") {
+  const std::string root = std::string(SPINEL_SOURCE_DIR) + "/samples/resnet/val";
+  spinel_dataset* raw = nullptr;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) { return spinel_dataset_open(root.c_str(), &raw, error); },
+            [&] { spinel_dataset_release(raw); }) > 100);
+  const std::string path = root + "/fm0/" + "none.png";
+  const char* paths[] = {path.c_str()};
+  const auto dataset = make<spinel_dataset>([&](spinel_dataset** made, spinel_error** error) {
+    return spinel_dataset_create(paths, nullptr, 1, made, error);
+  });
+  spinel_loader_options options;
+  spinel_loader_options_init(&options, sizeof options);
+  options.workers = 0;
+  spinel_batch* batch = nullptr;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              spinel_loader* loader = nullptr;
+              int32_t code = spinel_loader_create(dataset.get(), nullptr, &options, &loader, error);
+              if (code == SPINEL_OK) code = spinel_loader_next(loader, &batch, error);
+              spinel_loader_release(loader);
+              return code;
+            },
+            [&] { spinel_batch_release(batch); }) > 10);
+}
+
+TEST_CASE("metrics and reports without memory") {
+  std::vector<float> data{1, 2, 3};
+  const std::vector<int64_t> dims{1, 3};
+  const spinel_tensor scores = tensor_of(SPINEL_FLOAT32, dims, data);
+  const int64_t label = 2;
+  spinel_accuracy* accuracy = nullptr;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              spinel_accuracy* made = nullptr;
+              const int32_t code = spinel_accuracy_create(5, &made, error);
+              if (code != SPINEL_OK) return code;
+              accuracy = made;
+              const int32_t added = spinel_accuracy_add(made, &scores, &label, 1, error);
+              if (added != SPINEL_OK) spinel_accuracy_release(made);
+              return added;
+            },
+            [&] { spinel_accuracy_release(accuracy); }) > 1);
+  auto difference = sized<spinel_difference>();
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_tensor_difference(&scores, &scores, -1, &difference, error);
+            },
+            [] {}) > 1);
+  spinel_tensor out = empty_tensor();
+  CHECK(fail_every_allocation([&](spinel_error** error) { return spinel_softmax(&scores, &out, error); },
+                              [&] { spinel_tensor_release(&out); }) > 2);
+  spinel_engine_options options = engine_options();
+  options.spas = 1;
+  const auto engine = load("two", &options);
+  const spinel_tensor inputs[] = {scores, scores};
+  spinel_profile* profile = nullptr;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_engine_profile(engine.get(), inputs, 2, nullptr, &profile, error);
+            },
+            [&] { spinel_profile_release(profile); }) > 10);
+}

@@ -28,6 +28,11 @@ struct Release {
   void operator()(spinel_engine* p) const { spinel_engine_release(p); }
   void operator()(spinel_request* p) const { spinel_request_release(p); }
   void operator()(spinel_cancel_token* p) const { spinel_cancel_token_release(p); }
+  void operator()(spinel_profile* p) const { spinel_profile_release(p); }
+  void operator()(spinel_dataset* p) const { spinel_dataset_release(p); }
+  void operator()(spinel_loader* p) const { spinel_loader_release(p); }
+  void operator()(spinel_batch* p) const { spinel_batch_release(p); }
+  void operator()(spinel_accuracy* p) const { spinel_accuracy_release(p); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, Release>;
@@ -53,6 +58,22 @@ void check_succeeds(Call&& call) {
   INFO(spinel_error_message(error));
   CHECK(code == SPINEL_OK);
   REQUIRE(error == nullptr);
+}
+
+/// What a C function of the form create(spinel_x** made, error) makes; it must succeed.
+template <class T, class Create>
+Owned<T> make(Create&& create) {
+  T* made = nullptr;
+  check_succeeds([&](spinel_error** error) { return create(&made, error); });
+  return Owned<T>(made);
+}
+
+/// A struct whose struct_size is set.
+template <class T>
+T sized() {
+  T out{};
+  out.struct_size = sizeof out;
+  return out;
 }
 
 inline Owned<spinel_engine> load(const std::string& name, const spinel_engine_options* options = nullptr) {

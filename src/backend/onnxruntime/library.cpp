@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/folder.hpp"
 #include "base/text.hpp"
 
 namespace spinel::backend::ort {
@@ -44,13 +45,12 @@ std::optional<fs::path> find_in_folder(const fs::path& folder) {
   std::optional<fs::path> best;
   std::vector<int> best_version;
   const std::string prefix = std::string(library_names[0]) + ".";
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
+  for (const std::string& name : list_folder(folder).files) {
     if (!name.starts_with(prefix)) continue;
     std::vector<int> version = version_numbers(std::string_view(name).substr(prefix.size()));
     if (version.empty() || version <= best_version) continue;
     best_version = std::move(version);
-    best = it->path();
+    best = folder / name;
   }
   return best;
 }
