@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "onnx/editable_model.hpp"
 #include "onnx/import_attributes.hpp"
 #include "onnx/model.hpp"
 #include "onnx/tensor_data.hpp"
@@ -18,8 +19,6 @@ namespace {
 using graph::no_value;
 using graph::ValueId;
 using Opsets = std::map<std::string, int64_t, std::less<>>;
-
-std::string_view plain_domain(std::string_view domain) { return domain == "ai.onnx" ? "" : domain; }
 
 Opsets read_opsets(const std::vector<OpsetImport>& imports) {
   Opsets opsets;

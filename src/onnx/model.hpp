@@ -2,7 +2,8 @@
 //
 // Field names follow onnx.proto (plural where repeated). What onnx.proto says about presence is kept where it
 // means something: a std::optional, a null pointer or a "none" kind stands for a field that the file does not
-// hold; elsewhere an absent field has its protobuf default (empty or 0).
+// hold; elsewhere an absent field has its protobuf default (empty or 0). What onnx.proto has beside these
+// fields (metadata of nodes, fields of newer versions) is kept as it stands, for who writes the model again.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,9 @@ struct WireRun {
   size_t count = 0;    ///< Values in the run.
   bool packed = true;  ///< Packed values only, or one tag before each value.
 };
+
+/// Fields of a message that its struct does not have, tags included, in the file's order.
+using OtherFields = std::vector<std::string_view>;
 
 /// The values of a repeated numeric field, decoded on demand by tensor_data.
 struct WireValues {
@@ -71,6 +75,7 @@ struct Tensor {
   std::vector<StringPair> external_data;  ///< "location", "offset", "length", "checksum"
   DataLocation data_location = DataLocation::in_model;
   std::optional<Segment> segment;
+  OtherFields others;
 };
 
 /// SparseTensorProto: COO values and indices. Convert with to_dense_tensor of tensor_data.hpp.
@@ -109,6 +114,7 @@ struct ValueInfo {
   std::string_view name;
   std::string_view doc_string;
   std::optional<Type> type;
+  OtherFields others;
 };
 
 /// AttributeProto.AttributeType
@@ -158,6 +164,7 @@ struct Attribute {
   std::vector<Graph> graphs;
   std::vector<SparseTensor> sparse_tensors;
   std::vector<Type> type_protos;
+  OtherFields others;
 };
 
 /// NodeProto
@@ -170,6 +177,7 @@ struct Node {
   std::string_view overload;
   std::string_view doc_string;
   std::vector<Attribute> attributes;
+  OtherFields others;
 };
 
 /// TensorAnnotation
@@ -189,6 +197,7 @@ struct Graph {
   std::vector<ValueInfo> outputs;
   std::vector<ValueInfo> value_infos;
   std::vector<QuantizationAnnotation> quantization_annotations;
+  OtherFields others;
 };
 
 /// FunctionProto
@@ -204,6 +213,7 @@ struct Function {
   std::vector<Node> nodes;
   std::vector<OpsetImport> opset_imports;
   std::vector<ValueInfo> value_infos;
+  OtherFields others;
 };
 
 /// TrainingInfoProto; inference ignores it.
@@ -212,6 +222,7 @@ struct TrainingInfo {
   std::optional<Graph> algorithm;
   std::vector<StringPair> initialization_bindings;
   std::vector<StringPair> update_bindings;
+  OtherFields others;
 };
 
 /// ModelProto
@@ -228,6 +239,7 @@ struct Model {
   std::vector<StringPair> metadata_props;
   std::vector<Function> functions;
   std::vector<TrainingInfo> training_infos;
+  OtherFields others;
 };
 
 struct Map;
@@ -303,5 +315,7 @@ Model parse_model_fields(std::span<const std::byte> bytes, const Limits& limits)
 Tensor parse_tensor(std::span<const std::byte> bytes, const Limits& limits);
 Sequence parse_sequence(std::span<const std::byte> bytes, const Limits& limits);
 Optional parse_optional(std::span<const std::byte> bytes, const Limits& limits);
+/// Reads one NodeProto, such as encode() of onnx/write.hpp makes it.
+Node parse_node(std::span<const std::byte> bytes, const Limits& limits);
 
 }  // namespace spinel::onnx

@@ -47,7 +47,7 @@ void read(Cursor in, Model& model) {
         in.append("functions", model.functions);
         break;
       default:
-        in.skip();
+        in.keep(model.others);
     }
   }
 }
@@ -83,7 +83,7 @@ void read(Cursor in, Graph& graph) {
         in.append("sparse_initializer", graph.sparse_initializers);
         break;
       default:
-        in.skip();
+        in.keep(graph.others);
     }
   }
 }
@@ -116,7 +116,7 @@ void read(Cursor in, Node& node) {
         node.overload = in.read_bytes();
         break;
       default:
-        in.skip();
+        in.keep(node.others);
     }
   }
 }
@@ -189,7 +189,7 @@ void read(Cursor in, Attribute& attribute) {
         in.append("sparse_tensors", attribute.sparse_tensors);
         break;
       default:
-        in.skip();
+        in.keep(attribute.others);
     }
   }
 }
@@ -231,7 +231,7 @@ void read(Cursor in, Function& function) {
         function.overload = in.read_bytes();
         break;
       default:
-        in.skip();
+        in.keep(function.others);
     }
   }
 }
@@ -282,7 +282,7 @@ void read(Cursor in, TrainingInfo& info) {
         in.append("update_binding", info.update_bindings);
         break;
       default:
-        in.skip();
+        in.keep(info.others);
     }
   }
 }

@@ -79,7 +79,7 @@ void read(Cursor in, Tensor& tensor) {
         break;
       }
       default:
-        in.skip();
+        in.keep(tensor.others);
     }
   }
 }

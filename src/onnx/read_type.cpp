@@ -104,7 +104,7 @@ void read(Cursor in, ValueInfo& info) {
         info.doc_string = in.read_bytes();
         break;
       default:
-        in.skip();
+        in.keep(info.others);
     }
   }
 }

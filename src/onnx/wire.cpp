@@ -131,6 +131,18 @@ void Cursor::skip_value(uint32_t tag) {
   }
 }
 
+void Cursor::keep(OtherFields& to) {
+  const char* const begin = tag_begin_;
+  skip();
+  const std::string_view field(begin, static_cast<size_t>(at_ - begin));
+  if (!to.empty() && to.back().data() + to.back().size() == begin) {
+    to.back() = {to.back().data(), to.back().size() + field.size()};
+    return;
+  }
+  document_.spend(sizeof(std::string_view));
+  to.push_back(field);
+}
+
 void Cursor::skip_group(uint32_t number) {
   const Level level(document_, at_, "group", number);
   while (at_ != end_) {

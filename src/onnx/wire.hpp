@@ -77,6 +77,8 @@ class Cursor {
   /// Field number and wire type, comparable with varint_field(n) and its siblings.
   uint32_t field() const { return tag_; }
   void skip() { skip_value(tag_); }
+  /// skip() that records the field's bytes, tag included.
+  void keep(OtherFields& to);
 
   uint64_t read_varint();
   int64_t read_int64() { return static_cast<int64_t>(read_varint()); }
