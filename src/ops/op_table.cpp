@@ -9,6 +9,7 @@
   X("", "Acos", 7, make_unary)                                            \
   X("", "Acosh", 9, make_unary)                                           \
   X("", "Add", 1, make_binary)                                            \
+  X("", "AffineGrid", 20, make_affine_grid)                               \
   X("", "And", 1, make_binary)                                            \
   X("", "ArgMax", 1, make_arg_max)                                        \
   X("", "ArgMin", 1, make_arg_max)                                        \
@@ -23,6 +24,7 @@
   X("", "BitwiseNot", 18, make_unary)                                     \
   X("", "BitwiseOr", 18, make_binary)                                     \
   X("", "BitwiseXor", 18, make_binary)                                    \
+  X("", "BlackmanWindow", 17, make_signal_window)                         \
   X("", "Cast", 1, make_cast)                                             \
   X("", "CastLike", 15, make_cast_like)                                   \
   X("", "Ceil", 1, make_unary)                                            \
@@ -36,7 +38,8 @@
   X("", "ConvTranspose", 1, make_conv_transpose)                          \
   X("", "Cos", 7, make_unary)                                             \
   X("", "Cosh", 9, make_unary)                                            \
-  X("", "CumSum", 11, make_cum_sum)                                       \
+  X("", "CumProd", 26, make_cumulative)                                   \
+  X("", "CumSum", 11, make_cumulative)                                    \
   X("", "DepthToSpace", 1, make_depth_to_space)                           \
   X("", "Det", 11, make_det)                                              \
   X("", "Div", 1, make_binary)                                            \
@@ -61,7 +64,10 @@
   X("", "GlobalMaxPool", 1, make_global_pool)                             \
   X("", "Greater", 1, make_binary)                                        \
   X("", "GreaterOrEqual", 12, make_binary)                                \
+  X("", "GridSample", 16, make_grid_sample)                               \
   X("", "GroupNormalization", 18, make_group_normalization)               \
+  X("", "HammingWindow", 17, make_signal_window)                          \
+  X("", "HannWindow", 17, make_signal_window)                             \
   X("", "HardSigmoid", 1, make_unary)                                     \
   X("", "HardSwish", 14, make_unary)                                      \
   X("", "Hardmax", 1, make_softmax)                                       \
@@ -84,13 +90,17 @@
   X("", "MatMul", 1, make_matmul)                                         \
   X("", "Max", 1, make_variadic)                                          \
   X("", "MaxPool", 1, make_max_pool)                                      \
+  X("", "MaxRoiPool", 1, make_max_roi_pool)                               \
   X("", "Mean", 1, make_variadic)                                         \
   X("", "MeanVarianceNormalization", 9, make_mean_variance_normalization) \
+  X("", "MelWeightMatrix", 17, make_mel_weight_matrix)                    \
   X("", "Min", 1, make_variadic)                                          \
   X("", "Mish", 18, make_unary)                                           \
   X("", "Mod", 10, make_binary)                                           \
   X("", "Mul", 1, make_binary)                                            \
   X("", "Neg", 1, make_unary)                                             \
+  X("", "NegativeLogLikelihoodLoss", 12, make_loss)                       \
+  X("", "NonMaxSuppression", 10, make_non_max_suppression)                \
   X("", "NonZero", 9, make_non_zero)                                      \
   X("", "Not", 1, make_unary)                                             \
   X("", "OneHot", 9, make_one_hot)                                        \
@@ -118,6 +128,7 @@
   X("", "Reshape", 1, make_reshape)                                       \
   X("", "Resize", 10, make_resize)                                        \
   X("", "ReverseSequence", 10, make_reverse_sequence)                     \
+  X("", "RoiAlign", 10, make_roi_align)                                   \
   X("", "Round", 11, make_unary)                                          \
   X("", "Scan", 9, make_scan)                                             \
   X("", "Scatter", 9, make_scatter_elements)                              \
@@ -139,6 +150,7 @@
   X("", "Size", 1, make_size)                                             \
   X("", "Slice", 1, make_slice)                                           \
   X("", "Softmax", 1, make_softmax)                                       \
+  X("", "SoftmaxCrossEntropyLoss", 12, make_loss)                         \
   X("", "Softplus", 1, make_unary)                                        \
   X("", "Softsign", 1, make_unary)                                        \
   X("", "SpaceToDepth", 1, make_depth_to_space)                           \

@@ -77,7 +77,7 @@ TEST_CASE("TopK ranks, ties go to the lower index", "[top_k]") {
             .blocked());
 }
 
-TEST_CASE("CumSum", "[cum_sum]") {
+TEST_CASE("CumSum and CumProd", "[cum_sum]") {
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
   const Tensor one = Tensor::scalar(int64_t{1});
   expect_close(run_op("CumSum", 14, {}, {x, one})[0], floats({2, 3}, {1, 3, 6, 4, 9, 15}));
@@ -88,6 +88,9 @@ TEST_CASE("CumSum", "[cum_sum]") {
   expect_close(run_op("CumSum", 14, {{"reverse", int64_t{1}}, {"exclusive", int64_t{1}}},
                       {ints({3}, {1, 2, 3}), ints({1}, {0})})[0],
                ints({3}, {5, 3, 0}));
+  expect_close(run_op("CumProd", 26, {}, {x, one})[0], floats({2, 3}, {1, 2, 6, 4, 20, 120}));
+  expect_close(run_op("CumProd", 26, {{"reverse", int64_t{1}}, {"exclusive", int64_t{1}}}, {x, one})[0],
+               floats({2, 3}, {6, 3, 1, 30, 6, 1}));
   expect_batch_split("CumSum", 14, {}, {noise({3, 8}), one}, {0, -1});
   CHECK(batch_op("CumSum", 14, {}, {{DType::float32, {batch, 8}}, Tensor::scalar(int64_t{0})},
                  {BatchState::batched(0)})

@@ -1,4 +1,4 @@
-// CumSum: running sums along an axis, forwards or backwards.
+// CumSum and CumProd: running sums and products along an axis, forwards or backwards.
 #include "ops/elements.hpp"
 #include "ops/int_rules.hpp"
 #include "ops/numeric.hpp"
@@ -7,17 +7,19 @@
 namespace spinel::ops {
 namespace {
 
-class CumSum final : public Op {
+/// Inputs x and axis, one integer; output x's type and shape.
+class Cumulative final : public Op {
  public:
-  CumSum(bool exclusive, bool reverse) : exclusive_(exclusive), reverse_(reverse) {}
+  Cumulative(std::string name, bool product, bool exclusive, bool reverse)
+      : name_(std::move(name)), product_(product), exclusive_(exclusive), reverse_(reverse) {}
 
-  std::string_view name() const override { return "CumSum"; }
+  std::string_view name() const override { return name_; }
 
   void infer(InferContext& context) const override {
     require_tensors(context, 2);
     const DType dtype = context.dtype(0);
     if (dtype != DType::undefined && !is_float(dtype) && !is_integer(dtype))
-      fail(ErrorCode::unsupported, "CumSum of {} is not defined", dtype_name(dtype));
+      fail(ErrorCode::unsupported, "{} of {} is not defined", name_, dtype_name(dtype));
     const auto axis = known_constants(context, 1);
     if (axis && axis->size() == 1 && context.shape(0) != nullptr)
       normalize_axis((*axis)[0], static_cast<int>(context.shape(0)->size()));
@@ -30,7 +32,7 @@ class CumSum final : public Op {
     if (!ints || ints->size() != 1 || !(*ints)[0].is_constant() || !context.has_rank(0))
       return context.block("the axis is not known");
     if (context.input(0).axis == normalize_axis((*ints)[0].constant(), context.rank(0)))
-      return context.block("sums run along the batch axis");
+      return context.block("the totals run along the batch axis");
     context.set_output(0, context.input(0));
   }
 
@@ -42,43 +44,46 @@ class CumSum final : public Op {
     Tensor& y = context.output(0, x.dtype(), x.dims());
     switch (domain_of(x.dtype())) {
       case Domain::float32:
-        return sum<float>(x, axis, y);
+        return accumulate<float>(x, axis, y);
       case Domain::float64:
-        return sum<double>(x, axis, y);
+        return accumulate<double>(x, axis, y);
       default:
-        return sum<uint64_t>(x, axis, y);
+        return accumulate<uint64_t>(x, axis, y);
     }
   }
 
  private:
   template <class C>
-  void sum(const Tensor& x, size_t axis, Tensor& y) const {
+  void accumulate(const Tensor& x, size_t axis, Tensor& y) const {
     const int64_t size = x.dims()[axis];
     const int64_t outer = dim_product(x.dims(), 0, axis);
     const int64_t inner = dim_product(x.dims(), axis + 1, x.dims().size());
     for (int64_t o = 0; o < outer; ++o) {
       for (int64_t i = 0; i < inner; ++i) {
-        C total = 0;
+        C total = product_ ? 1 : 0;
         for (int64_t s = 0; s < size; ++s) {
           const int64_t at = (o * size + (reverse_ ? size - 1 - s : s)) * inner + i;
           C buffer;
           const C value = *load(x, at, 1, &buffer);
           const C before = total;
-          total += value;
+          total = product_ ? total * value : total + value;
           store(exclusive_ ? &before : &total, y, at, 1);
         }
       }
     }
   }
 
+  std::string name_;
+  bool product_;
   bool exclusive_;
   bool reverse_;
 };
 
 }  // namespace
 
-OpPtr make_cum_sum(const OpArgs& args) {
-  return std::make_shared<CumSum>(args.get_flag("exclusive", false), args.get_flag("reverse", false));
+OpPtr make_cumulative(const OpArgs& args) {
+  return std::make_shared<Cumulative>(args.op_type(), args.op_type() == "CumProd",
+                                      args.get_flag("exclusive", false), args.get_flag("reverse", false));
 }
 
 }  // namespace spinel::ops
