@@ -5,13 +5,18 @@
 #include "base/text.hpp"
 #include "ops/elements.hpp"
 #include "ops/int_rules.hpp"
+#include "ops/narrow.hpp"
 #include "ops/numeric.hpp"
 #include "ops/op_args.hpp"
 
 namespace spinel::ops {
 namespace {
 
-bool is_castable(DType dtype) { return dtype == DType::string || domain_of(dtype) != Domain::none; }
+bool is_narrow(DType dtype) { return is_small_float(dtype) || is_small_int(dtype); }
+bool is_castable(DType dtype) {
+  return dtype == DType::string || is_narrow(dtype) || domain_of(dtype) != Domain::none;
+}
+bool has_fractions(DType dtype) { return is_float(dtype) || is_small_float(dtype); }
 
 std::string text_of(double value, DType type) {
   if (std::isnan(value)) return "NaN";
@@ -38,60 +43,76 @@ void strings_from_numbers(const Tensor& x, Tensor& y) {
   auto to = y.data<std::string>();
   for (int64_t i = 0; i < x.element_count(); ++i) {
     std::string& text = to[static_cast<size_t>(i)];
-    if (is_float(x.dtype())) {
+    if (has_fractions(x.dtype())) {
       double buffer;
-      text = text_of(*load(x, i, 1, &buffer), x.dtype());
+      text = text_of(*load_any(x, i, 1, &buffer), x.dtype());
     } else if (domain_of(x.dtype()) == Domain::uint64) {
       uint64_t buffer;
       text = fmt::format("{}", *load(x, i, 1, &buffer));
     } else {
       int64_t buffer;
-      text = fmt::format("{}", *load(x, i, 1, &buffer));
-    }
-  }
-}
-
-void numbers_from_strings(const Tensor& x, Tensor& y) {
-  const auto from = x.data<std::string>();
-  for (int64_t i = 0; i < x.element_count(); ++i) {
-    const std::string& text = from[static_cast<size_t>(i)];
-    if (is_float(y.dtype())) {
-      const double value = parse<double>(text);
-      store(&value, y, i, 1);
-    } else {
-      const int64_t value = parse<int64_t>(text);
-      store(&value, y, i, 1);
+      text = fmt::format("{}", *load_any(x, i, 1, &buffer));
     }
   }
 }
 
 template <class C>
-void cast_through(RunContext& context, const Tensor& x, Tensor& y) {
+void parse_all(const Tensor& x, Tensor& y, NarrowRules rules) {
+  const auto from = x.data<std::string>();
+  C buffer[chunk_elements];
+  for (int64_t begin = 0; begin < x.element_count(); begin += chunk_elements) {
+    const int64_t count = std::min(chunk_elements, x.element_count() - begin);
+    for (int64_t i = 0; i < count; ++i) buffer[i] = parse<C>(from[static_cast<size_t>(begin + i)]);
+    store_any(buffer, y, begin, count, rules);
+  }
+}
+
+template <class C>
+void cast_through(RunContext& context, const Tensor& x, Tensor& y, NarrowRules rules) {
   for_each_block(context, x.element_count(), [&](int64_t begin, int64_t count) {
     C buffer[chunk_elements];
     for (const int64_t end = begin + count; begin < end; begin += chunk_elements) {
       const int64_t length = std::min(chunk_elements, end - begin);
-      store(load(x, begin, length, buffer), y, begin, length);
+      store_any(load_any(x, begin, length, buffer), y, begin, length, rules);
     }
   });
 }
 
-/// Floats that become integers are truncated and saturate; integers wrap; each value is rounded once.
-void cast(RunContext& context, const Tensor& x, Tensor& y) {
+/// Floats that become integers are truncated and saturate (those of 4 and 2 bits wrap, as all integers that
+/// become smaller do); each value is rounded once.
+void cast(RunContext& context, const Tensor& x, Tensor& y, NarrowRules rules) {
   const DType from = x.dtype();
   const DType to = y.dtype();
   if (from == to) return copy_elements(x, y);
   if (to == DType::string) return strings_from_numbers(x, y);
-  if (from == DType::string) return numbers_from_strings(x, y);
-  if (to == DType::float64 || (is_float(from) && !is_float(to))) return cast_through<double>(context, x, y);
-  if (is_float(to)) return cast_through<float>(context, x, y);
-  if (domain_of(from) == Domain::int64) return cast_through<int64_t>(context, x, y);
-  cast_through<uint64_t>(context, x, y);
+  if (from == DType::string) {
+    if (has_fractions(to)) return parse_all<double>(x, y, rules);
+    if (to == DType::uint64) return parse_all<uint64_t>(x, y, rules);
+    return parse_all<int64_t>(x, y, rules);
+  }
+  if (to == DType::float64 || is_small_float(to) || (has_fractions(from) && !has_fractions(to)))
+    return cast_through<double>(context, x, y, rules);
+  if (is_float(to)) return cast_through<float>(context, x, y, rules);
+  if (domain_of(from) == Domain::uint64) return cast_through<uint64_t>(context, x, y, rules);
+  cast_through<int64_t>(context, x, y, rules);
+}
+
+NarrowRules read_rules(const OpArgs& args) {
+  NarrowRules rules;
+  rules.saturate = args.get_flag("saturate", true);
+  const std::string mode = args.get_string("round_mode", "up");
+  if (mode == "down")
+    rules.power = PowerRounding::down;
+  else if (mode == "nearest")
+    rules.power = PowerRounding::nearest;
+  else if (mode != "up")
+    fail(ErrorCode::bad_model, "{}: round_mode '{}' is none of up, down, nearest", args.op_type(), mode);
+  return rules;
 }
 
 class Cast final : public Op {
  public:
-  explicit Cast(DType to) : to_(to) {}
+  Cast(DType to, NarrowRules rules) : to_(to), rules_(rules) {}
 
   std::string_view name() const override { return "Cast"; }
   void infer(InferContext& context) const override {
@@ -117,18 +138,21 @@ class Cast final : public Op {
   void batch(BatchContext& context) const override { batch_elementwise(context); }
   void run(RunContext& context) const override {
     const Tensor& x = context.input(0);
-    cast(context, x, context.output(0, to_, x.dims()));
+    cast(context, x, context.output(0, to_, x.dims()), rules_);
   }
   std::shared_ptr<const Op> with_float_type(DType from, DType to) const override {
-    return to_ == from ? std::make_shared<Cast>(to) : nullptr;
+    return to_ == from ? std::make_shared<Cast>(to, rules_) : nullptr;
   }
 
  private:
   DType to_;
+  NarrowRules rules_;
 };
 
 class CastLike final : public Op {
  public:
+  explicit CastLike(NarrowRules rules) : rules_(rules) {}
+
   std::string_view name() const override { return "CastLike"; }
   void infer(InferContext& context) const override {
     require_tensors(context, 2);
@@ -145,8 +169,11 @@ class CastLike final : public Op {
   }
   void run(RunContext& context) const override {
     const Tensor& x = context.input(0);
-    cast(context, x, context.output(0, context.input(1).dtype(), x.dims()));
+    cast(context, x, context.output(0, context.input(1).dtype(), x.dims()), rules_);
   }
+
+ private:
+  NarrowRules rules_;
 };
 
 /// Opset 1 names types as text: "FLOAT", "INT64" ...
@@ -167,19 +194,14 @@ DType parse_onnx_type(std::string text) {
 
 OpPtr make_cast(const OpArgs& args) {
   args.require("to");
-  if (args.version() < 6) return std::make_shared<Cast>(parse_onnx_type(args.get_string("to", "")));
-  args.ignore("saturate");
-  args.ignore("round_mode");
+  if (args.version() < 6)
+    return std::make_shared<Cast>(parse_onnx_type(args.get_string("to", "")), NarrowRules());
   const int64_t to = args.get_int("to", 0);
   if (to != static_cast<int32_t>(to) || !is_known_dtype(static_cast<int32_t>(to)))
     fail(ErrorCode::bad_model, "the attribute to={} is no element type", to);
-  return std::make_shared<Cast>(static_cast<DType>(to));
+  return std::make_shared<Cast>(static_cast<DType>(to), read_rules(args));
 }
 
-OpPtr make_cast_like(const OpArgs& args) {
-  args.ignore("saturate");
-  args.ignore("round_mode");
-  return std::make_shared<CastLike>();
-}
+OpPtr make_cast_like(const OpArgs& args) { return std::make_shared<CastLike>(read_rules(args)); }
 
 }  // namespace spinel::ops

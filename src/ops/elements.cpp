@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "ops/narrow.hpp"
 #include "ops/shape_rules.hpp"
 
 namespace spinel::ops {
@@ -84,6 +85,13 @@ void copy_range(const Tensor& from, int64_t from_index, Tensor& to, int64_t to_i
 
 void copy_strided(const Tensor& from, int64_t offset, const std::vector<int64_t>& strides, Tensor& to) {
   if (to.element_count() == 0) return;
+  if (is_packed(to.dtype())) {
+    Tensor source = Tensor::uninitialized(DType::uint8, from.dims());
+    Tensor target = Tensor::uninitialized(DType::uint8, to.dims());
+    unpack_codes(from, 0, from.element_count(), static_cast<uint8_t*>(source.raw()));
+    copy_strided(source, offset, strides, target);
+    return pack_codes(static_cast<const uint8_t*>(target.raw()), to, 0, to.element_count());
+  }
   Dims dims = to.dims();
   std::vector<std::vector<int64_t>> merged{strides};
   merge_axes(dims, merged);

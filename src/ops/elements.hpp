@@ -57,7 +57,7 @@ std::vector<int64_t> row_major_strides(const Dims& dims);
 void copy_range(const Tensor& from, int64_t from_index, Tensor& to, int64_t to_index, int64_t count);
 
 /// Fills `to`, in row-major order, with the elements of `from` at offset + sum(index * strides): one stride
-/// for each axis of `to`, in elements, negative and 0 included.
+/// for each axis of `to`, in elements, negative and 0 included. Packed types, too.
 void copy_strided(const Tensor& from, int64_t offset, const std::vector<int64_t>& strides, Tensor& to);
 
 /// Product of dims[begin] ... dims[end - 1].

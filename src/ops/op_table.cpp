@@ -19,6 +19,7 @@
   X("", "Atanh", 9, make_unary)                                           \
   X("", "AveragePool", 1, make_average_pool)                              \
   X("", "BatchNormalization", 1, make_batch_normalization)                \
+  X("", "BitCast", 26, make_bit_cast)                                     \
   X("", "BitShift", 11, make_binary)                                      \
   X("", "BitwiseAnd", 18, make_binary)                                    \
   X("", "BitwiseNot", 18, make_unary)                                     \
@@ -41,9 +42,11 @@
   X("", "CumProd", 26, make_cumulative)                                   \
   X("", "CumSum", 11, make_cumulative)                                    \
   X("", "DepthToSpace", 1, make_depth_to_space)                           \
+  X("", "DequantizeLinear", 10, make_dequantize_linear)                   \
   X("", "Det", 11, make_det)                                              \
   X("", "Div", 1, make_binary)                                            \
   X("", "Dropout", 1, make_dropout)                                       \
+  X("", "DynamicQuantizeLinear", 11, make_dynamic_quantize_linear)        \
   X("", "Einsum", 12, make_einsum)                                        \
   X("", "Elu", 1, make_unary)                                             \
   X("", "Equal", 1, make_binary)                                          \
@@ -111,6 +114,7 @@
   X("", "PRelu", 1, make_prelu)                                           \
   X("", "Pad", 1, make_pad)                                               \
   X("", "Pow", 1, make_binary)                                            \
+  X("", "QuantizeLinear", 10, make_quantize_linear)                       \
   X("", "RNN", 1, make_recurrent)                                         \
   X("", "Range", 11, make_range)                                          \
   X("", "Reciprocal", 1, make_unary)                                      \

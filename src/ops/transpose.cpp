@@ -9,7 +9,6 @@
 namespace spinel::ops {
 void Transpose::infer(InferContext& context) const {
   require_tensors(context, 1);
-  require_movable(context.dtype(0));
   const Shape* from = context.shape(0);
   if (from == nullptr) return context.set_tensor(0, context.dtype(0));
   Shape to;
