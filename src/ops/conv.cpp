@@ -88,7 +88,9 @@ struct Problem {
   }
 };
 
-void check_dims(const Dims& x, const Dims& w, int64_t group) {
+}  // namespace
+
+void check_conv_dims(const Dims& x, const Dims& w, int64_t group) {
   if (x.size() < 3 || x.size() > 5 || w.size() != x.size())
     fail(ErrorCode::invalid_argument, "X {} and W {} must have the same rank, 3 to 5", dims_text(x),
          dims_text(w));
@@ -100,6 +102,8 @@ void check_dims(const Dims& x, const Dims& w, int64_t group) {
     fail(ErrorCode::invalid_argument, "W {} has {} output channels, not a multiple of group {}", dims_text(w),
          w[0], group);
 }
+
+namespace {
 
 template <class T>
 void run_conv(RunContext& context, const ConvAttrs& attrs) {
@@ -151,52 +155,59 @@ void run_conv(RunContext& context, const ConvAttrs& attrs) {
 
 }  // namespace
 
-void ConvOp::infer(InferContext& context) const {
-  require_only_tensors(context, 2);
-  require_float(context, 0, "X");
-  require_rank(context, 0, "X", 3, 5);
-  require_rank(context, 1, "W", 3, 5);
-  require_rank(context, 2, "B", 1, 1);
-  const DType dtype = context.dtype(0);
-  const Shape* x = context.shape(0);
-  const Shape* w = context.shape(1);
-  if (x == nullptr || w == nullptr) return context.set_tensor(0, dtype);
+std::optional<Shape> infer_conv(const InferContext& context, size_t x_index, size_t w_index,
+                                const ConvAttrs& attrs) {
+  require_rank(context, x_index, "X", 3, 5);
+  require_rank(context, w_index, "W", 3, 5);
+  const Shape* x = context.shape(x_index);
+  const Shape* w = context.shape(w_index);
+  if (x == nullptr || w == nullptr) return std::nullopt;
   if (x->size() != w->size())
     fail(ErrorCode::bad_model, "X {} and W {} have different ranks", shape_text(*x), shape_text(*w));
   if ((*x)[1].is_constant() && (*w)[1].is_constant() &&
-      (*x)[1].constant() != (*w)[1].constant() * attrs_.group)
+      (*x)[1].constant() != (*w)[1].constant() * attrs.group)
     fail(ErrorCode::bad_model, "X {} has {} channels, but W {} with group {} needs {}", shape_text(*x),
-         (*x)[1].text(), shape_text(*w), attrs_.group, (*w)[1].constant() * attrs_.group);
-  if ((*w)[0].is_constant() && (*w)[0].constant() % attrs_.group != 0)
+         (*x)[1].text(), shape_text(*w), attrs.group, (*w)[1].constant() * attrs.group);
+  if ((*w)[0].is_constant() && (*w)[0].constant() % attrs.group != 0)
     fail(ErrorCode::bad_model, "W {} has {} output channels, not a multiple of group {}", shape_text(*w),
-         (*w)[0].text(), attrs_.group);
+         (*w)[0].text(), attrs.group);
   const Shape kernel(w->begin() + 2, w->end());
-  for (size_t i = 0; i < attrs_.window.kernel_shape.size() && i < kernel.size(); ++i)
-    if (kernel[i].is_constant() && kernel[i].constant() != attrs_.window.kernel_shape[i])
+  for (size_t i = 0; i < attrs.window.kernel_shape.size() && i < kernel.size(); ++i)
+    if (kernel[i].is_constant() && kernel[i].constant() != attrs.window.kernel_shape[i])
       fail(ErrorCode::bad_model, "attribute kernel_shape is {}, but W is {}",
-           dims_text(attrs_.window.kernel_shape), shape_text(*w));
+           dims_text(attrs.window.kernel_shape), shape_text(*w));
   Shape y{(*x)[0], (*w)[0]};
-  for (const Dim& dim : window_output(attrs_.window, *x, kernel)) y.push_back(dim);
-  context.set_tensor(0, dtype, std::move(y));
+  for (const Dim& dim : window_output(attrs.window, *x, kernel)) y.push_back(dim);
+  return y;
+}
+
+ConvAttrs read_conv(const OpArgs& args) {
+  ConvAttrs attrs;
+  attrs.window = read_window(args);
+  attrs.group = args.get_int("group", 1);
+  if (attrs.group < 1)
+    fail(ErrorCode::bad_model, "{}: group is {}, it must be 1 or more", args.op_type(), attrs.group);
+  return attrs;
+}
+
+void ConvOp::infer(InferContext& context) const {
+  require_only_tensors(context, 2);
+  require_float(context, 0, "X");
+  require_rank(context, 2, "B", 1, 1);
+  context.set_tensor(0, context.dtype(0), infer_conv(context, 0, 1, attrs_));
 }
 
 void ConvOp::run(RunContext& context) const {
   const Tensor& x = context.input(0);
   const Tensor& w = context.input(1);
   require_float(x, "X");
-  check_dims(x.dims(), w.dims(), attrs_.group);
+  check_conv_dims(x.dims(), w.dims(), attrs_.group);
   if (context.has_input(2) && context.input(2).element_count() != w.dim(0))
     fail(ErrorCode::invalid_argument, "B {} must have one element for each of W's {} output channels",
          describe(context.input(2)), w.dim(0));
   compute_in(x.dtype(), [&](auto type) { run_conv<decltype(type)>(context, attrs_); });
 }
 
-OpPtr make_conv(const OpArgs& args) {
-  ConvAttrs attrs;
-  attrs.window = read_window(args);
-  attrs.group = args.get_int("group", 1);
-  if (attrs.group < 1) fail(ErrorCode::bad_model, "Conv: group is {}, it must be 1 or more", attrs.group);
-  return std::make_shared<ConvOp>(std::move(attrs));
-}
+OpPtr make_conv(const OpArgs& args) { return std::make_shared<ConvOp>(read_conv(args)); }
 
 }  // namespace spinel::ops

@@ -8,27 +8,11 @@
 #include "ops/row_product.hpp"
 
 namespace spinel::ops {
-namespace {
 
-constexpr int64_t row_block = 16;
-
-bool is_supported(DType dtype) {
-  return is_float_dtype(dtype) || dtype == DType::int32 || dtype == DType::int64 || dtype == DType::uint32 ||
-         dtype == DType::uint64;
-}
-
-/// How A, B and the output are stacks of matrices.
-struct Layout {
-  int64_t m = 1, k = 1, n = 1;
-  Dims stack;                                 ///< Broadcast leading dims.
-  Dims output;                                ///< The output's dims, without the axes that vectors lack.
-  std::vector<int64_t> a_strides, b_strides;  ///< In matrices, along the stack's axes.
-};
-
-Layout make_layout(const Dims& a, const Dims& b) {
+MatMulLayout make_matmul_layout(const Dims& a, const Dims& b) {
   if (a.empty() || b.empty())
     fail(ErrorCode::invalid_argument, "A {} and B {}: neither may be a scalar", dims_text(a), dims_text(b));
-  Layout out;
+  MatMulLayout out;
   out.m = a.size() == 1 ? 1 : a[a.size() - 2];
   out.k = a.back();
   const int64_t b_rows = b.size() == 1 ? b[0] : b[b.size() - 2];
@@ -47,28 +31,28 @@ Layout make_layout(const Dims& a, const Dims& b) {
   return out;
 }
 
+namespace {
+
+constexpr int64_t row_block = 16;
+
+bool is_supported(DType dtype) {
+  return is_float_dtype(dtype) || dtype == DType::int32 || dtype == DType::int64 || dtype == DType::uint32 ||
+         dtype == DType::uint64;
+}
+
 template <class T>
-void multiply(RunContext& context, const Layout& layout, const T* a, const T* b, T* y) {
+void multiply(RunContext& context, const MatMulLayout& layout, const T* a, const T* b, T* y) {
   const int64_t m = layout.m;
   const int64_t k = layout.k;
   const int64_t n = layout.n;
-  const Dims& stack = layout.stack;
-  const auto& a_strides = layout.a_strides;
-  const auto& b_strides = layout.b_strides;
   const int64_t row_blocks = (m + row_block - 1) / row_block;
   const int64_t column_blocks = (n + product_column_block - 1) / product_column_block;
-  context.parallel_for(element_count(stack) * row_blocks * column_blocks, [&](int64_t task) {
+  context.parallel_for(element_count(layout.stack) * row_blocks * column_blocks, [&](int64_t task) {
     const int64_t i0 = task % row_blocks * row_block;
     const int64_t j0 = task / row_blocks % column_blocks * product_column_block;
     const int64_t matrix = task / row_blocks / column_blocks;
-    int64_t a_matrix = 0;
-    int64_t b_matrix = 0;
-    for (int64_t rest = matrix, axis = std::ssize(stack) - 1; axis >= 0; --axis) {
-      const size_t at = static_cast<size_t>(axis);
-      a_matrix += rest % stack[at] * a_strides[at];
-      b_matrix += rest % stack[at] * b_strides[at];
-      rest /= stack[at];
-    }
+    const int64_t a_matrix = layout.a_matrix(matrix);
+    const int64_t b_matrix = layout.b_matrix(matrix);
     const int64_t rows = std::min(row_block, m - i0);
     const int64_t columns = std::min(product_column_block, n - j0);
     T* out = y + (matrix * m + i0) * n + j0;
@@ -80,7 +64,7 @@ void multiply(RunContext& context, const Layout& layout, const T* a, const T* b,
 }
 
 template <class T>
-void multiply_floats(RunContext& context, const Layout& layout) {
+void multiply_floats(RunContext& context, const MatMulLayout& layout) {
   const ComputeInput<T> a(context.input(0));
   const ComputeInput<T> b(context.input(1));
   ComputeOutput<T> y(context, 0, context.input(0).dtype(), layout.output);
@@ -90,7 +74,7 @@ void multiply_floats(RunContext& context, const Layout& layout) {
 
 /// Signed integers are multiplied as unsigned ones of the same size, whose overflow is defined.
 template <class T>
-void multiply_ints(RunContext& context, const Layout& layout) {
+void multiply_ints(RunContext& context, const MatMulLayout& layout) {
   Tensor& y = context.output(0, context.input(0).dtype(), layout.output);
   multiply(context, layout, static_cast<const T*>(context.input(0).raw()),
            static_cast<const T*>(context.input(1).raw()), static_cast<T*>(y.raw()));
@@ -103,9 +87,13 @@ void MatMulOp::infer(InferContext& context) const {
   const DType dtype = context.dtype(0);
   if (dtype != DType::undefined && !is_supported(dtype))
     fail(ErrorCode::unsupported, "input A of type {} is not supported", dtype_name(dtype));
-  const Shape* a = context.shape(0);
-  const Shape* b = context.shape(1);
-  if (a == nullptr || b == nullptr) return context.set_tensor(0, dtype);
+  context.set_tensor(0, dtype, infer_matmul(context, 0, 1));
+}
+
+std::optional<Shape> infer_matmul(const InferContext& context, size_t a_index, size_t b_index) {
+  const Shape* a = context.shape(a_index);
+  const Shape* b = context.shape(b_index);
+  if (a == nullptr || b == nullptr) return std::nullopt;
   if (a->empty() || b->empty()) fail(ErrorCode::bad_model, "an operand is a scalar; it must have axes");
   const Dim& ka = a->back();
   const Dim& kb = b->size() == 1 ? (*b)[0] : (*b)[b->size() - 2];
@@ -117,15 +105,17 @@ void MatMulOp::infer(InferContext& context) const {
   Shape y = broadcast_shapes(a_stack, b_stack);
   if (a->size() > 1) y.push_back((*a)[a->size() - 2]);
   if (b->size() > 1) y.push_back(b->back());
-  context.set_tensor(0, dtype, std::move(y));
+  return y;
 }
 
-void MatMulOp::batch(BatchContext& context) const {
-  if (!context.has_rank(0) || !context.has_rank(1) || context.output_shape(0) == nullptr)
+void MatMulOp::batch(BatchContext& context) const { batch_matmul(context, 0, 1); }
+
+void batch_matmul(BatchContext& context, size_t a_index, size_t b_index) {
+  if (!context.has_rank(a_index) || !context.has_rank(b_index) || context.output_shape(0) == nullptr)
     return context.block("an operand's rank is not known");
-  const int stack = std::max(0, static_cast<int>(std::max(context.rank(0), context.rank(1))) - 2);
+  const int stack = std::max(0, static_cast<int>(std::max(context.rank(a_index), context.rank(b_index))) - 2);
   std::optional<int> axis;  // In the output, vectors counted as matrices.
-  for (size_t i = 0; i < 2; ++i) {
+  for (const size_t i : {a_index, b_index}) {
     const BatchState state = context.input(i);
     const int rank = context.rank(i);
     if (state.is_size()) return context.block("a value computed from the batch size is used as data");
@@ -133,9 +123,9 @@ void MatMulOp::batch(BatchContext& context) const {
     int here = -1;
     if (state.axis < rank - 2)
       here = state.axis + stack - (rank - 2);
-    else if (i == 0 && rank >= 2 && state.axis == rank - 2)
+    else if (i == a_index && rank >= 2 && state.axis == rank - 2)
       here = stack;
-    else if (i == 1 && rank >= 2 && state.axis == rank - 1)
+    else if (i == b_index && rank >= 2 && state.axis == rank - 1)
       here = stack + 1;
     if (here < 0) return context.block("the batch is the axis that the product sums over");
     if (axis && (*axis != here || here >= stack))
@@ -144,7 +134,8 @@ void MatMulOp::batch(BatchContext& context) const {
   }
   if (!axis) return context.set_output(0, BatchState::shared());
   if (*axis == stack + 1) return context.block("the batch is the axis of B that makes the output's columns");
-  for (size_t i = 0; i < 2 && *axis < stack; ++i) {
+  for (const size_t i : {a_index, b_index}) {
+    if (*axis >= stack) break;
     const int here = *axis - (stack - (context.rank(i) - 2));
     if (context.input(i).is_shared() && here >= 0 && context.rank(i) > 2 &&
         !(*context.input_shape(i))[static_cast<size_t>(here)].is_constant(1))
@@ -160,7 +151,7 @@ void MatMulOp::run(RunContext& context) const {
     fail(ErrorCode::invalid_argument, "A {} and B {} must have the same type", describe(a), describe(b));
   if (!is_supported(a.dtype()))
     fail(ErrorCode::unsupported, "input A of type {} is not supported", dtype_name(a.dtype()));
-  const Layout layout = make_layout(a.dims(), b.dims());
+  const MatMulLayout layout = make_matmul_layout(a.dims(), b.dims());
   if (is_float_dtype(a.dtype()))
     return compute_in(a.dtype(), [&](auto type) { multiply_floats<decltype(type)>(context, layout); });
   if (dtype_bits(a.dtype()) == 32) return multiply_ints<uint32_t>(context, layout);

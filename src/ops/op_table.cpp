@@ -36,6 +36,7 @@
   X("", "ConcatFromSequence", 11, make_concat_from_sequence)              \
   X("", "ConstantOfShape", 9, make_constant_of_shape)                     \
   X("", "Conv", 1, make_conv)                                             \
+  X("", "ConvInteger", 10, make_conv_integer)                             \
   X("", "ConvTranspose", 1, make_conv_transpose)                          \
   X("", "Cos", 7, make_unary)                                             \
   X("", "Cosh", 9, make_unary)                                            \
@@ -91,6 +92,7 @@
   X("", "LpNormalization", 1, make_lp_normalization)                      \
   X("", "LpPool", 2, make_lp_pool)                                        \
   X("", "MatMul", 1, make_matmul)                                         \
+  X("", "MatMulInteger", 10, make_matmul_integer)                         \
   X("", "Max", 1, make_variadic)                                          \
   X("", "MaxPool", 1, make_max_pool)                                      \
   X("", "MaxRoiPool", 1, make_max_roi_pool)                               \
@@ -114,6 +116,8 @@
   X("", "PRelu", 1, make_prelu)                                           \
   X("", "Pad", 1, make_pad)                                               \
   X("", "Pow", 1, make_binary)                                            \
+  X("", "QLinearConv", 10, make_qlinear_conv)                             \
+  X("", "QLinearMatMul", 10, make_qlinear_matmul)                         \
   X("", "QuantizeLinear", 10, make_quantize_linear)                       \
   X("", "RNN", 1, make_recurrent)                                         \
   X("", "Range", 11, make_range)                                          \
