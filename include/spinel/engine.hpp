@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <spinel/error.hpp>
+#include <spinel/inspect.hpp>
 #include <spinel/limits.hpp>
 #include <spinel/log.hpp>
 #include <spinel/pass_report.hpp>
@@ -115,6 +116,9 @@ struct EngineOptions {
   /// Target `cpu`: times the candidate kernels of each layer on this machine while compiling, and keeps the
   /// fastest. Off: a fixed rule decides, so that equal machines compute equal bits.
   bool tune = false;
+  /// Target `onnx`: keeps the file's bytes, which layer_values() and inspect() need. Target `cpu` can always
+  /// be inspected.
+  bool inspectable = false;
   Limits limits;
   /// Receives warnings and information; none: they are dropped.
   LogCallback log;
@@ -224,6 +228,17 @@ class InferEngine {
   /// go on meanwhile, and disturb the figures; activations get memory of their own. Throws Error(unsupported)
   /// if the target cannot tell.
   RunProfile profile(std::span<const Tensor> inputs, const CancelToken* cancel = nullptr) const;
+  /// The values of the file that a run computes, in the order of execution. With the inputs' dims (in order)
+  /// the values' dims are those of such a run, as far as they are known before running. Throws
+  /// Error(unsupported) if the target cannot tell.
+  std::vector<LayerValue> layer_values(std::span<const Dims> input_dims = {}) const;
+  /// Runs the model once as profile() does and gives the values between its layers out. The results, in the
+  /// order of outputs(), are bit-identical to those of run() unless values are replaced: fusion, kernels and
+  /// places in memory stay as they are. Memory beyond a run's: one value at a time; target `onnx` makes a
+  /// session of its own in which the values are outputs, for at most 256 MiB of them at once. Throws Error:
+  /// not_found for a name that layer_values() lacks, unsupported if the target cannot do it.
+  std::vector<Tensor> inspect(std::span<const Tensor> inputs, const Inspection& inspection,
+                              const CancelToken* cancel = nullptr) const;
   /// What each pass did to the graph and what it left alone, in order; empty for targets without passes.
   const std::vector<PassReport>& pass_report() const noexcept;
   /// The compiled graph as text.

@@ -50,6 +50,7 @@ struct InferEngine::Impl {
     compile.huge_pages = options.huge_pages;
     compile.isa = options.isa;
     compile.tune = options.tune;
+    compile.inspectable = options.inspectable;
     compile.onnxruntime_path = options.onnxruntime_path;
     compile.pass_path = options.pass_path;
     compile.pass_json = options.pass_json;
@@ -190,6 +191,41 @@ struct InferEngine::Impl {
     const auto start = std::chrono::steady_clock::now();
     BatchRunLease(*this)->run(given, order, results, cancel);
     last_run_seconds.store(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+
+  /// Inputs of exactly the types that the model takes, in its order. Throws Error.
+  std::vector<graph::RuntimeValue> in_model_order(std::span<const Tensor> given) const {
+    if (given.size() != inputs.size())
+      fail(ErrorCode::invalid_argument, "the model takes {} inputs, {} were given", inputs.size(),
+           given.size());
+    std::vector<graph::RuntimeValue> ordered(given.size());
+    for (size_t i = 0; i < given.size(); ++i) {
+      if (given[i].dtype() != inputs[i].dtype)
+        fail(ErrorCode::invalid_argument, "input '{}' takes {}, given {}", inputs[i].name,
+             describe(inputs[i]), describe(given[i]));
+      ordered[order[i]] = given[i];
+    }
+    return ordered;
+  }
+
+  /// What a run of the whole batch as one part, on which all threads work, needs.
+  graph::RunServices services(const CancelToken* cancel) {
+    graph::RunServices out;
+    out.cancelled = cancel ? cancel->flag() : nullptr;
+    out.max_tensor_bytes = options.limits.max_tensor_bytes;
+    out.concurrency = spas * options.threads_per_spa;
+    out.parallel_for = [this](int64_t count, FunctionRef<void(int64_t)> fn) {
+      if (options.parallel_for)
+        api::run_host_loop(options.parallel_for, count, fn);
+      else
+        threads->parallel_for(count, fn);
+    };
+    return out;
+  }
+
+  [[noreturn]] void fail_uninspectable() const {
+    fail(ErrorCode::unsupported, "target '{}' cannot tell its layers' values{}", options.target,
+         options.inspectable ? "" : "; load the model with the option inspectable");
   }
 
   /// A child of fork() has neither the threads nor the runs of its parent, and the locks and condition
@@ -398,32 +434,37 @@ MemoryReport InferEngine::memory_report(std::span<const Dims> input_dims) const 
 
 RunProfile InferEngine::profile(std::span<const Tensor> inputs, const CancelToken* cancel) const {
   const Impl::ActiveRun active(*impl_);
-  if (inputs.size() != impl_->inputs.size())
-    fail(ErrorCode::invalid_argument, "the model takes {} inputs, {} were given", impl_->inputs.size(),
-         inputs.size());
-  std::vector<graph::RuntimeValue> ordered(inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].dtype() != impl_->inputs[i].dtype)
-      fail(ErrorCode::invalid_argument, "input '{}' takes {}, given {}", impl_->inputs[i].name,
-           describe(impl_->inputs[i]), describe(inputs[i]));
-    ordered[impl_->order[i]] = inputs[i];
-  }
-  graph::RunServices services;
-  services.cancelled = cancel ? cancel->flag() : nullptr;
-  services.max_tensor_bytes = impl_->options.limits.max_tensor_bytes;
-  services.concurrency = impl_->spas * impl_->options.threads_per_spa;
-  services.parallel_for = [impl = impl_.get()](int64_t count, FunctionRef<void(int64_t)> fn) {
-    if (impl->options.parallel_for)
-      api::run_host_loop(impl->options.parallel_for, count, fn);
-    else
-      impl->threads->parallel_for(count, fn);
-  };
+  const std::vector<graph::RuntimeValue> ordered = impl_->in_model_order(inputs);
   const runtime::ThreadPool::Awake awake(*impl_->threads);
-  std::optional<RunProfile> profile = impl_->model->profile(ordered, services);
+  std::optional<RunProfile> profile = impl_->model->profile(ordered, impl_->services(cancel));
   if (!profile)
     fail(ErrorCode::unsupported, "target '{}' cannot time its layers; profile with target 'cpu'",
          impl_->options.target);
   return std::move(*profile);
+}
+
+std::vector<LayerValue> InferEngine::layer_values(std::span<const Dims> input_dims) const {
+  const Impl::ActiveRun active(*impl_);
+  std::vector<Dims> ordered(input_dims.size());
+  if (!input_dims.empty() && input_dims.size() != impl_->inputs.size())
+    fail(ErrorCode::invalid_argument, "the model takes {} inputs, dims of {} were given",
+         impl_->inputs.size(), input_dims.size());
+  for (size_t i = 0; i < input_dims.size(); ++i) ordered[impl_->order[i]] = input_dims[i];
+  auto values = impl_->model->layer_values(ordered);
+  if (!values) impl_->fail_uninspectable();
+  return std::move(*values);
+}
+
+std::vector<Tensor> InferEngine::inspect(std::span<const Tensor> inputs, const Inspection& inspection,
+                                         const CancelToken* cancel) const {
+  const Impl::ActiveRun active(*impl_);
+  const std::vector<graph::RuntimeValue> ordered = impl_->in_model_order(inputs);
+  const runtime::ThreadPool::Awake awake(*impl_->threads);
+  auto results = impl_->model->inspect(ordered, inspection, impl_->services(cancel));
+  if (!results) impl_->fail_uninspectable();
+  std::vector<Tensor> tensors;
+  for (graph::RuntimeValue& result : *results) tensors.push_back(std::move(result.tensor()));
+  return tensors;
 }
 
 std::string InferEngine::graph_text() const {

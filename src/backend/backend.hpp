@@ -26,6 +26,7 @@ struct CompileOptions {
   bool huge_pages = false;
   std::string isa;
   bool tune = false;
+  bool inspectable = false;
   /// EngineOptions::onnxruntime_path.
   std::string onnxruntime_path;
   /// EngineOptions::pass_path and pass_json.
@@ -84,6 +85,16 @@ class Model {
   /// Error.
   virtual std::optional<RunProfile> profile(std::span<const graph::RuntimeValue> /*inputs*/,
                                             const graph::RunServices& /*services*/) const {
+    return std::nullopt;
+  }
+  /// See InferEngine::layer_values and inspect; `input_dims` in the order of inputs(), or none. Nothing if
+  /// the target cannot tell. Throw Error.
+  virtual std::optional<std::vector<LayerValue>> layer_values(std::span<const Dims> /*input_dims*/) const {
+    return std::nullopt;
+  }
+  virtual std::optional<std::vector<graph::RuntimeValue>> inspect(
+      std::span<const graph::RuntimeValue> /*inputs*/, const Inspection& /*inspection*/,
+      const graph::RunServices& /*services*/) const {
     return std::nullopt;
   }
   virtual DType compute_dtype() const = 0;

@@ -91,6 +91,7 @@ class GraphDecoder {
     Value value;
     value.name = in_.text();
     value.origin = in_.text();
+    in_.list([&] { value.origin_axes.push_back(static_cast<int>(in_.below(65, "an axis")) - 1); });
     const uint64_t kind = in_.below(3, "a kind of value");
     if (kind == 0) return value;
     value.constant = kind == 1 ? tensor() : mapped_tensor();

@@ -53,6 +53,8 @@ class GraphEncoder {
   void value(const Value& value, bool captured) {
     out_.text(value.name);
     out_.text(value.origin);
+    out_.number(value.origin_axes.size());
+    for (int axis : value.origin_axes) out_.number(static_cast<uint64_t>(axis + 1));
     // What a subgraph captures gets its constant from outside.
     if (captured || !value.is_constant()) return out_.number(0);
     const Tensor& tensor = value.constant;

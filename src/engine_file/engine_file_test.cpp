@@ -89,7 +89,10 @@ void require_equal_graphs(const Graph& a, const Graph& b) {
     for (size_t s = 0; s < a.nodes[n].subgraphs.size(); ++s)
       require_equal_graphs(*a.nodes[n].subgraphs[s], *b.nodes[n].subgraphs[s]);
   }
-  for (size_t v = 0; v < a.values.size(); ++v) CHECK(a.values[v].origin == b.values[v].origin);
+  for (size_t v = 0; v < a.values.size(); ++v) {
+    CHECK(a.values[v].origin == b.values[v].origin);
+    CHECK(a.values[v].origin_axes == b.values[v].origin_axes);
+  }
 }
 
 std::vector<char> read_all(const std::string& path) {

@@ -22,7 +22,11 @@ struct Value {
   Tensor constant;                       ///< Defined if the value is known before running.
   std::optional<std::vector<Dim>> ints;  ///< Known elements of an integer value that is not a constant.
   NodeId producer = no_node;
-  std::string origin;  ///< The ONNX value that this one equals, if it is not that value itself.
+  /// The ONNX value that this one equals, up to rounding; empty: none. Set once the passes have begun.
+  std::string origin;
+  /// Axis i of this value is axis origin_axes[i] of the ONNX value; -1: an axis of one element that the ONNX
+  /// value lacks. Empty: they are the same.
+  std::vector<int> origin_axes;
 
   bool is_constant() const noexcept { return constant.defined(); }
 };

@@ -111,6 +111,8 @@ TEST_CASE("patch: replaces nodes, keeps output names, records what came from whe
   Chain c = reversed_chain();
   sort_topologically(c.graph);
   Patch patch(c.graph);
+  c.graph.value(c.y).origin = "onnx_y";
+  c.graph.value(c.y).origin_axes = {0};
   const ValueId fused = patch.value("fused", c.graph.value(c.y).type);
   patch.node("BC", std::make_shared<Named>("BC"), "", {c.a}, {fused}, {1, 2});
   patch.replace(c.y, fused);
@@ -121,7 +123,8 @@ TEST_CASE("patch: replaces nodes, keeps output names, records what came from whe
   CHECK(c.graph.nodes[1].name == "BC");
   CHECK(c.graph.nodes[1].sources == std::vector<std::string>{"B", "C"});
   CHECK(c.graph.output_names[0] == "y");
-  CHECK(c.graph.value(c.graph.outputs[0]).origin == "y");
+  CHECK(c.graph.value(c.graph.outputs[0]).origin == "onnx_y");
+  CHECK(c.graph.value(c.graph.outputs[0]).origin_axes == std::vector<int>{0});
 }
 
 TEST_CASE("patch: one that is dropped leaves no trace", "[graph]") {

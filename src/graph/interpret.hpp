@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "graph/graph.hpp"
@@ -17,6 +18,9 @@ struct RunServices {
   uint64_t max_tensor_bytes = 0;
   /// Told of every node of the main graph that ran: begin and end in nanoseconds of steady_clock.
   std::function<void(const Node& node, int64_t begin_ns, int64_t end_ns)> observe;
+  /// Called after every node of the main graph with its outputs (nullptr: not wanted), which it may change.
+  /// They stand until it returns.
+  std::function<void(const Node& node, std::span<RuntimeValue* const> outputs)> inspect;
 };
 
 /// Runs one node on the values of its graph (indexed by ValueId) and stores its outputs there.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "graph/origin.hpp"
+
 namespace spinel::graph {
 
 ValueId Patch::value(std::string name, ValueType type, std::string origin) {
@@ -50,7 +52,7 @@ void Patch::apply(Graph& graph) && {
     Value& replaced_by = graph.value(new_value);
     if (replaced_by.origin.empty()) {
       const Value& old = graph.value(old_value);
-      replaced_by.origin = old.origin.empty() ? old.name : old.origin;
+      inherit_origin(replaced_by, old);
     }
   }
   const bool reorder = !nodes_.empty();

@@ -262,7 +262,7 @@ class Layout : private LayoutValues {
     const ValueId from = provide_nhwc(node.inputs[0]);
     const ValueId scaled = add_value(graph_.value(node.outputs[0]));
     graph_.value(scaled).name += ".scaled";
-    graph_.value(scaled).origin.clear();
+    graph::clear_origin(graph_.value(scaled));
     multiply.inputs = {from, add_constant(multiply.name, spinel::convert(scale, dtype))};
     multiply.outputs = {scaled};
     set_op(multiply, "Mul", {});

@@ -7,7 +7,7 @@
 
 #include "base/half.hpp"
 #include "base/text.hpp"
-#include "graph/patch.hpp"
+#include "graph/origin.hpp"
 #include "ops/op_table.hpp"
 #include "passes/pipeline.hpp"
 
@@ -129,7 +129,7 @@ class Converter {
     for (ValueId id : ids) {
       Value cast;
       cast.name = graph.value(id).name + ".cast";
-      cast.origin = graph.value(id).name;
+      graph::inherit_origin(cast, graph.value(id));
       cast.type = graph.value(id).type;
       ValueId converted = no_value;
       const auto redirect = [&](ValueId& read) {

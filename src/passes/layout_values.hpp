@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/graph.hpp"
+#include "graph/origin.hpp"
 #include "ops/op_table.hpp"
 
 namespace spinel::passes {
@@ -59,7 +60,7 @@ class LayoutValues {
     Value value;
     value.name = plain.name + ".nhwc";
     value.type = permuted(plain.type);
-    value.origin = plain.origin.empty() ? plain.name : plain.origin;
+    graph::inherit_origin(value, plain, {0, 2, 3, 1});
     nhwc_.push_back(no_value);
     owed_.push_back(false);
     return graph_.add_value(std::move(value));

@@ -6,6 +6,7 @@
 // it; so nodes that compute elements from elements stay between convolutions without a change of form.
 #include <algorithm>
 
+#include "graph/origin.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip.hpp"
 #include "ops/conv.hpp"
@@ -219,10 +220,9 @@ class Lift {
   ValueId add_lifted_value(ValueId plain) {
     const Value& from = graph_.value(plain);
     const Shape& s = *from.type.shape;
-    const std::string origin = from.origin.empty() ? from.name : from.origin;
     const ValueId id = add_value(from.name + ".lifted",
                                  ValueType::tensor(from.type.dtype, Shape{s[0], s[1], graph::Dim(1), s[2]}));
-    graph_.value(id).origin = origin;
+    graph::inherit_origin(graph_.value(id), graph_.value(plain), {0, 1, -1, 2});
     return id;
   }
 

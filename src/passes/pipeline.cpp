@@ -42,6 +42,7 @@ std::vector<std::string> pass_names() {
 std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settings) {
   std::vector<PassReport> reports;
   Settings own = resolve_config(graph, settings);
+  for (graph::Value& value : graph.values) value.origin = value.name;
   for (const Pass& pass : pipeline) {
     PassReport& report = reports.emplace_back();
     report.pass = pass.name;

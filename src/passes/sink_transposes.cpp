@@ -4,6 +4,7 @@
 
 #include "cpu/attention.hpp"
 #include "graph/infer.hpp"
+#include "graph/origin.hpp"
 #include "ops/matmul.hpp"
 #include "ops/transpose.hpp"
 #include "passes/match.hpp"
@@ -148,6 +149,9 @@ void sink(Graph& graph, const Sunk& found) {
     for (size_t i = 0; i < rank; ++i) shape[order[i]] = (*value.type.shape)[i];
     value.type.shape = shape;
     value.name += ".before_transpose";
+    std::vector<int> axes(rank);
+    for (size_t i = 0; i < rank; ++i) axes[order[i]] = static_cast<int>(i);
+    graph::inherit_origin(value, Value(value), axes);
   }
   for (NodeId each : found.readers) {
     Node& reader = graph.node(each);

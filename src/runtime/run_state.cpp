@@ -270,6 +270,7 @@ void RunState::run(std::span<const RuntimeValue> inputs, std::span<RuntimeValue>
 void RunState::run_steps(const graph::RunServices& services) {
   const FloatState kernels_mode;
   Context context(*this, services);
+  std::vector<RuntimeValue*> results;
   for (size_t n = 0; n < steps_.size(); ++n) {
     const Step& step = steps_[n];
     const int64_t begin = services.observe ? now_ns() : 0;
@@ -278,6 +279,11 @@ void RunState::run_steps(const graph::RunServices& services) {
       graph::run_op(*step.node, context);
     }
     if (services.observe) services.observe(*step.node, begin, now_ns());
+    if (services.inspect) {
+      results.clear();
+      for (ValueId id : step.node->outputs) results.push_back(id == no_value ? nullptr : &value(id));
+      services.inspect(*step.node, results);
+    }
     for (size_t i : step.dying) values_[i] = {};
   }
 }

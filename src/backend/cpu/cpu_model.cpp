@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cpu/engine_stamp.hpp"
+#include "backend/cpu/inspect.hpp"
 #include "backend/cpu/profile.hpp"
 #include "backend/model_info.hpp"
 #include "base/text.hpp"
@@ -85,6 +86,16 @@ class CpuModel final : public Model {
   std::optional<RunProfile> profile(std::span<const RuntimeValue> inputs,
                                     const graph::RunServices& services) const override {
     return profile_program(program_, options_, inputs, services);
+  }
+
+  std::optional<std::vector<LayerValue>> layer_values(std::span<const Dims> input_dims) const override {
+    const auto binding = input_dims.empty() ? nullptr : program_->bind(input_dims);
+    return backend::layer_values(*program_, binding.get());
+  }
+  std::optional<std::vector<RuntimeValue>> inspect(std::span<const RuntimeValue> inputs,
+                                                   const Inspection& inspection,
+                                                   const graph::RunServices& services) const override {
+    return inspect_program(program_, options_, inputs, inspection, services);
   }
 
   DType compute_dtype() const override { return backend::compute_dtype(program_->graph()); }
