@@ -3,9 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace spinel;
-using namespace spinel::graph;
-
+namespace spinel::graph {
 namespace {
 
 Value onnx_value(const char* name) {
@@ -73,3 +71,5 @@ TEST_CASE("axes that are no permutation are not read") {
     CHECK_FALSE(has_readable_origin(value, 2));
   }
 }
+
+}  // namespace spinel::graph

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "backend/onnxruntime/describe_model.hpp"
+#include "backend/onnxruntime/inspect.hpp"
 #include "backend/onnxruntime/session.hpp"
 #include "base/text.hpp"
 
@@ -13,10 +14,12 @@ namespace {
 class OnnxRuntimeModel final : public Model {
  public:
   OnnxRuntimeModel(std::shared_ptr<ort::Shared> shared, ort::Description description,
-                   std::vector<ort::Handle<ort::Session>> sessions, uint64_t max_tensor_bytes)
+                   std::vector<ort::Handle<ort::Session>> sessions,
+                   std::unique_ptr<const ort::Inspector> inspector, uint64_t max_tensor_bytes)
       : shared_(std::move(shared)),
         description_(std::move(description)),
         session_count_(sessions.size()),
+        inspector_(std::move(inspector)),
         max_tensor_bytes_(max_tensor_bytes),
         sessions_(std::move(sessions)) {}
 
@@ -52,6 +55,20 @@ class OnnxRuntimeModel final : public Model {
     report.weight_bytes = description_.weight_bytes * session_count_;
     report.unplanned = {"activations, which ONNX Runtime places"};
     return report;
+  }
+
+  std::optional<std::vector<LayerValue>> layer_values(std::span<const Dims> input_dims) const override {
+    if (!inspector_) return std::nullopt;
+    return inspector_->values(input_dims.empty() ? graph::Bindings{} : bind_symbols(input_dims));
+  }
+
+  std::optional<std::vector<graph::RuntimeValue>> inspect(std::span<const graph::RuntimeValue> inputs,
+                                                          const Inspection& inspection,
+                                                          const graph::RunServices& services) const override {
+    if (!inspector_) return std::nullopt;
+    std::vector<Dims> dims;
+    for (const graph::RuntimeValue& input : inputs) dims.push_back(input.tensor().dims());
+    return inspector_->run(*shared_, bind_symbols(dims), inputs, inspection, services);
   }
 
  private:
@@ -106,6 +123,7 @@ class OnnxRuntimeModel final : public Model {
   std::shared_ptr<ort::Shared> shared_;
   ort::Description description_;
   size_t session_count_;
+  std::unique_ptr<const ort::Inspector> inspector_;  ///< None: the model is not to be inspected.
   uint64_t max_tensor_bytes_;
   mutable std::mutex mutex_;
   mutable std::vector<ort::Handle<ort::Session>> sessions_;  ///< Not given out yet.
@@ -163,8 +181,10 @@ std::unique_ptr<Model> compile_for_onnxruntime(onnx::ModelSource source, const C
   if (options.log)
     options.log(LogLevel::info, fmt::format("ONNX Runtime {} from {}", shared->environment->library().version,
                                             shared->environment->library().path));
+  auto inspector =
+      options.inspectable ? std::make_unique<const ort::Inspector>(std::move(source), options) : nullptr;
   return std::make_unique<OnnxRuntimeModel>(std::move(shared), std::move(*description), std::move(sessions),
-                                            options.limits.max_tensor_bytes);
+                                            std::move(inspector), options.limits.max_tensor_bytes);
 }
 
 }  // namespace spinel::backend
