@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "ops/batch_normalization_training.hpp"
 #include "ops/compute_type.hpp"
 
 namespace spinel::ops {
@@ -68,8 +69,7 @@ void BatchNormalizationOp::run(RunContext& context) const {
   if (context.output_count() > 1)
     for (size_t i = 1; i < context.output_count(); ++i)
       if (context.wants_output(i))
-        fail(ErrorCode::unsupported,
-             "output {} is computed by training alone; export the model for inference", i);
+        fail(ErrorCode::unsupported, "output {} is computed in training mode alone", i);
   int64_t plane = 1;
   int64_t channels = x.rank() > 1 ? x.dim(1) : 1;
   for (int axis = 2; axis < x.rank(); ++axis) (attrs_.per_channel ? plane : channels) *= x.dim(axis);
@@ -82,16 +82,22 @@ void BatchNormalizationOp::run(RunContext& context) const {
 }
 
 OpPtr make_batch_normalization(const OpArgs& args) {
+  args.ignore("consumed_inputs");
+  bool training = args.output_count() > 1;
+  if (args.version() < 7)
+    // Inference is often not marked in these opsets; without the outputs of training it is meant.
+    training = !args.get_flag("is_test", false) && training;
+  else if (args.version() >= 14)
+    training = args.get_flag("training_mode", false);
+  if (training) {
+    if (args.version() < 9 && !args.get_flag("spatial", true))
+      fail(ErrorCode::unsupported, "BatchNormalization with spatial = 0 is not supported in training mode");
+    return make_batch_normalization_training(args);
+  }
   BatchNormalizationAttrs attrs;
   attrs.epsilon = args.get_float("epsilon", 1e-5f);
   args.ignore("momentum");
-  args.ignore("consumed_inputs");
   if (args.version() < 9) attrs.per_channel = args.get_flag("spatial", true);
-  // Opset 7 to 13 marks training by more than one output alone.
-  if (args.version() < 7) args.ignore("is_test");
-  if (args.version() >= 14 && args.get_flag("training_mode", false))
-    fail(ErrorCode::unsupported,
-         "BatchNormalization with training_mode = 1 is not supported; export the model for inference");
   return std::make_shared<BatchNormalizationOp>(attrs);
 }
 

@@ -30,7 +30,9 @@
   X("", "CastLike", 15, make_cast_like)                                   \
   X("", "Ceil", 1, make_unary)                                            \
   X("", "Celu", 12, make_unary)                                           \
+  X("", "CenterCropPad", 18, make_center_crop_pad)                        \
   X("", "Clip", 1, make_clip)                                             \
+  X("", "Col2Im", 18, make_col2im)                                        \
   X("", "Compress", 9, make_compress)                                     \
   X("", "Concat", 1, make_concat)                                         \
   X("", "ConcatFromSequence", 11, make_concat_from_sequence)              \
@@ -42,6 +44,8 @@
   X("", "Cosh", 9, make_unary)                                            \
   X("", "CumProd", 26, make_cumulative)                                   \
   X("", "CumSum", 11, make_cumulative)                                    \
+  X("", "DFT", 17, make_dft)                                              \
+  X("", "DeformConv", 19, make_deform_conv)                               \
   X("", "DepthToSpace", 1, make_depth_to_space)                           \
   X("", "DequantizeLinear", 10, make_dequantize_linear)                   \
   X("", "Det", 11, make_det)                                              \
@@ -96,6 +100,7 @@
   X("", "Max", 1, make_variadic)                                          \
   X("", "MaxPool", 1, make_max_pool)                                      \
   X("", "MaxRoiPool", 1, make_max_roi_pool)                               \
+  X("", "MaxUnpool", 9, make_max_unpool)                                  \
   X("", "Mean", 1, make_variadic)                                         \
   X("", "MeanVarianceNormalization", 9, make_mean_variance_normalization) \
   X("", "MelWeightMatrix", 17, make_mel_weight_matrix)                    \
@@ -138,6 +143,7 @@
   X("", "ReverseSequence", 10, make_reverse_sequence)                     \
   X("", "RoiAlign", 10, make_roi_align)                                   \
   X("", "Round", 11, make_unary)                                          \
+  X("", "STFT", 17, make_stft)                                            \
   X("", "Scan", 9, make_scan)                                             \
   X("", "Scatter", 9, make_scatter_elements)                              \
   X("", "ScatterElements", 11, make_scatter_elements)                     \
