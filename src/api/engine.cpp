@@ -393,8 +393,15 @@ std::vector<std::optional<Dims>> InferEngine::output_dims(std::span<const Dims> 
          impl_->inputs.size(), input_dims.size());
   std::vector<Dims> ordered(input_dims.size());
   for (size_t i = 0; i < input_dims.size(); ++i) ordered[impl_->order[i]] = input_dims[i];
-  // A model made for one batch runs others in parts, so its outputs scale with the batch given.
   const backend::BatchInfo& batch = impl_->model->batch();
+  for (size_t i = 0; i < ordered.size(); ++i) {
+    const TensorInfo& info = impl_->model->inputs()[i];
+    if (!info.has_rank || info.dims.size() != ordered[i].size()) continue;
+    if (Dims filled = api::dims_to_fill(info, batch.input_axes[i], impl_->options, ordered[i]);
+        !filled.empty())
+      ordered[i] = std::move(filled);
+  }
+  // A model made for one batch runs others in parts, so its outputs scale with the batch given.
   int64_t given_batch = 0;
   for (size_t i = 0; i < ordered.size() && batch.proven && batch.fixed > 0; ++i) {
     const int axis = batch.input_axes[i];

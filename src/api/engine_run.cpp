@@ -23,26 +23,6 @@ void check_dtype_and_rank(const TensorInfo& info, const Tensor& input) {
          dims_text(input.dims()), describe(info));
 }
 
-/// The dims that an input is filled up to: the model's where it falls short of fixed ones, the batch
-/// excepted. Empty: the input fits.
-Dims dims_to_fill(const TensorInfo& info, int batch_axis, const EngineOptions& options, const Tensor& input) {
-  Dims wanted;
-  for (size_t axis = 0; info.has_rank && axis < info.dims.size(); ++axis) {
-    const int64_t given = input.dims()[axis];
-    if (info.dims[axis] < 0 || info.dims[axis] == given || static_cast<int>(axis) == batch_axis) continue;
-    if (given > info.dims[axis])
-      fail(ErrorCode::invalid_argument, "input '{}' has dims {}; it takes {}: dim {} is larger than {}",
-           info.name, dims_text(input.dims()), describe(info), axis, info.dims[axis]);
-    if (!options.pad_inputs && !options.pad_value.contains(info.name))
-      fail(ErrorCode::invalid_argument,
-           "input '{}' has dims {}; it takes {}: resize the data, or give a pad_value for this input",
-           info.name, dims_text(input.dims()), describe(info));
-    if (wanted.empty()) wanted = input.dims();
-    wanted[axis] = info.dims[axis];
-  }
-  return wanted;
-}
-
 std::string why_not_split(const backend::BatchInfo& batch) {
   return batch.blocking_node.empty() ? batch.reason
                                      : fmt::format("{} at node '{}'", batch.reason, batch.blocking_node);
@@ -61,6 +41,25 @@ size_t position(const Values& values, const std::string& name) {
 }
 
 }  // namespace
+
+Dims dims_to_fill(const TensorInfo& info, int batch_axis, const EngineOptions& options,
+                  const Dims& given_dims) {
+  Dims wanted;
+  for (size_t axis = 0; info.has_rank && axis < info.dims.size(); ++axis) {
+    const int64_t given = given_dims[axis];
+    if (info.dims[axis] < 0 || info.dims[axis] == given || static_cast<int>(axis) == batch_axis) continue;
+    if (given > info.dims[axis])
+      fail(ErrorCode::invalid_argument, "input '{}' has dims {}; it takes {}: dim {} is larger than {}",
+           info.name, dims_text(given_dims), describe(info), axis, info.dims[axis]);
+    if (!options.pad_inputs && !options.pad_value.contains(info.name))
+      fail(ErrorCode::invalid_argument,
+           "input '{}' has dims {}; it takes {}: resize the data, or give a pad_value for this input",
+           info.name, dims_text(given_dims), describe(info));
+    if (wanted.empty()) wanted = given_dims;
+    wanted[axis] = info.dims[axis];
+  }
+  return wanted;
+}
 
 BatchRun::BatchRun(const RunResources& resources)
     : resources_(resources),
@@ -147,7 +146,7 @@ void BatchRun::fit_inputs() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const TensorInfo& info = infos_[i];
     const Dims dims =
-        dims_to_fill(info, resources_.model.batch().input_axes[i], resources_.options, inputs_[i]);
+        dims_to_fill(info, resources_.model.batch().input_axes[i], resources_.options, inputs_[i].dims());
     if (dims.empty()) continue;
     const auto pad = resources_.options.pad_value.find(info.name);
     inputs_[i] =

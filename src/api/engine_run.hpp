@@ -16,6 +16,12 @@
 
 namespace spinel::api {
 
+/// The dims that an input of `given_dims`, which are as many as the model's, is filled up to: the model's
+/// where it falls short of fixed ones, the batch excepted. Empty: the input fits. Throws Error if it is
+/// larger, or may not be filled up.
+Dims dims_to_fill(const TensorInfo& info, int batch_axis, const EngineOptions& options,
+                  const Dims& given_dims);
+
 /// What a run uses of its engine.
 struct RunResources {
   const backend::Model& model;

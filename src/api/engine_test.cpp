@@ -162,6 +162,7 @@ TEST_CASE("engine: fixed dims are padded where asked for", "[engine]") {
   const InferEngine engine = load(graph, options);
   const Tensor y = engine.run({x})[0];
   REQUIRE(y.dims() == Dims{1, 2, 5});
+  CHECK(engine.output_dims(std::vector<Dims>{{3, 2, 3}})[0] == Dims{3, 2, 5});
   const std::vector<float> expected{1, 2, 3, 9, 9, 4, 5, 6, 9, 9};
   CHECK(std::equal(expected.begin(), expected.end(), y.data<float>().begin()));
   error_of(ErrorCode::invalid_argument, [&] { engine.run({random_floats({1, 2, 6}, 1)}); });

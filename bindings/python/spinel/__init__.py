@@ -1,0 +1,23 @@
+"""Spinel: runs ONNX models on images and tensors.
+
+    import spinel
+    engine = spinel.InferEngine('model.onnx')
+    images = spinel.Preprocessor().for_engine(engine)
+    print(spinel.postprocess(engine(images('photo.jpg')), topk=5, labels=spinel.load_labels('synset.txt')))
+"""
+from ._data import Accuracy, Batch, DataLoader, Dataset, Difference, ImageFolder, Ledger, difference, image_files
+from ._engine import (CancelToken, InferEngine, LayerTime, MemoryReport, PassReport, RunFuture, TensorInfo,
+                      available_targets)
+from ._images import (Preprocessor, Rejected, decode_image, load_labels, postprocess, preset_names, softmax, top_k)
+from ._library import (CancelledError, DataError, InvalidArgumentError, LimitError, ModelError, NotFoundError,
+                       OutOfMemoryError, ReleasedError, SpinelError, UnsupportedError, lib as _lib)
+
+__version__: str = _lib.spinel_version().decode()
+
+__all__ = [
+    'Accuracy', 'Batch', 'CancelToken', 'CancelledError', 'DataError', 'DataLoader', 'Dataset', 'Difference',
+    'ImageFolder', 'InferEngine', 'InvalidArgumentError', 'LayerTime', 'Ledger', 'LimitError', 'MemoryReport',
+    'ModelError', 'NotFoundError', 'OutOfMemoryError', 'PassReport', 'Preprocessor', 'Rejected', 'ReleasedError',
+    'RunFuture', 'SpinelError', 'TensorInfo', 'UnsupportedError', '__version__', 'available_targets', 'decode_image',
+    'difference', 'image_files', 'load_labels', 'postprocess', 'preset_names', 'softmax', 'top_k',
+]
