@@ -9,16 +9,23 @@ PACKAGES = ("numpy==2.4.6", "onnxruntime==1.32.0", "openvino==2026.4.1", "ncnn==
 PROGRAMS = ("pnnx==20261020",)
 
 
-def python_of(folder):
-    """The interpreter of the environment in `folder`, which is made first if need be. Raises RuntimeError."""
+def python_of(folder, packages=PACKAGES, programs=PROGRAMS, base=sys.executable, options=()):
+    """The interpreter of the environment in `folder`, which is made first if need be. Raises RuntimeError.
+
+    `packages` come with what they depend on, `programs` without; `base` is the interpreter that makes it, by
+    `-m venv` with `options`.
+    """
     folder = pathlib.Path(folder)
     python = folder / "bin" / "python"
     stamp = folder / "packages.txt"
-    wanted = "\n".join(PACKAGES + PROGRAMS)
+    wanted = "\n".join([base, *options, *packages, *programs])
     if stamp.exists() and stamp.read_text() == wanted:
         return str(python)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *PACKAGES], [*pip, "--no-deps", *PROGRAMS]):
+    commands = [[base, "-m", "venv", "--clear", *options, str(folder)], [*pip, *packages]]
+    if programs:
+        commands.append([*pip, "--no-deps", *programs])
+    for command in commands:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")

@@ -82,9 +82,11 @@ def example(name, batch):
     return tuple(tensors)
 
 
-def calibrate(model, name):
-    """Sets each batch normalisation's mean and variance to those of random data."""
-    normalisations = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+def calibrate(model, make_example):
+    """Sets each batch normalisation's mean and variance to those of random data, which `make_example` gives, and the
+    model to evaluation mode."""
+    normalisations = [m for m in model.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    model.eval()
     if not normalisations:
         return
     for m in normalisations:
@@ -93,7 +95,25 @@ def calibrate(model, name):
         m.train()
     with torch.no_grad():
         for _ in range(CALIBRATION_PASSES):
-            model(*example(name, batch=4))
+            model(*make_example())
+    model.eval()
+
+
+def scale_normalisations(model, example):
+    """Sets each batch normalisation's mean to 0 and its variance to one number for all channels, so that what it receives
+    gets about size one. Statistics by channel, as calibrate() takes them, blow up the rounding errors of networks with
+    random weights: what is compared in float16 wants these."""
+
+    def scale(norm, inputs):
+        norm.running_mean.zero_()
+        norm.running_var.fill_(float(inputs[0].square().mean()))
+
+    kinds = torch.nn.modules.batchnorm._BatchNorm
+    hooks = [m.register_forward_pre_hook(scale) for m in model.modules() if isinstance(m, kinds)]
+    with torch.no_grad():
+        model.eval()(*example)
+    for hook in hooks:
+        hook.remove()
 
 
 def build(name):
@@ -103,8 +123,7 @@ def build(name):
     model = constructor()
     model.eval()
     if calibrated:
-        calibrate(model, name)
-        model.eval()
+        calibrate(model, lambda: example(name, batch=4))
     return model
 
 

@@ -4,7 +4,8 @@ from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_void_
 
 import numpy
 
-DTYPES = {"float32": 1, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11}
+DTYPES = {"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7, "bool": 9,
+          "float16": 10, "float64": 11, "uint32": 12, "uint64": 13}
 NAMES = {number: name for name, number in DTYPES.items()}
 
 
@@ -42,6 +43,13 @@ def tensor_of(array):
     return Tensor(ctypes.sizeof(Tensor), array.ctypes.data, array.nbytes, dims, array.ndim, DTYPES[str(array.dtype)])
 
 
+def array_of(tensor):
+    """A copy."""
+    dtype = numpy.dtype(NAMES[tensor.dtype])
+    content = ctypes.string_at(tensor.data, tensor.size_bytes) if tensor.size_bytes else b""
+    return numpy.frombuffer(content, dtype).reshape(tensor.dims[: tensor.rank])
+
+
 class Library:
     def __init__(self, path):
         self.functions = ctypes.CDLL(path)
@@ -51,6 +59,8 @@ class Library:
         for name in ("input_count", "output_count"):
             function = getattr(self.functions, f"spinel_engine_{name}")
             function.restype, function.argtypes = c_size_t, [c_void_p]
+        self.functions.spinel_tensor_release.argtypes = [c_void_p]
+        self.functions.spinel_engine_release.argtypes = [c_void_p]
 
     def call(self, name, *arguments):
         error = c_void_p()
@@ -61,12 +71,13 @@ class Library:
 
 
 class Peer:
-    """`options`: library, dtype, spas, threads_per_spa, tune, and optionally load_engine or save_engine, a path."""
+    """`options`: library, dtype (None: the file's), spas, threads_per_spa, tune, and optionally load_engine or
+    save_engine, a path."""
 
     def __init__(self, setting):
         wanted = setting["options"]
         self.library = Library(wanted["library"])
-        options = Options(struct_size=ctypes.sizeof(Options), dtype=DTYPES[wanted["dtype"]], spas=wanted["spas"],
+        options = Options(struct_size=ctypes.sizeof(Options), dtype=DTYPES.get(wanted["dtype"], 0), spas=wanted["spas"],
                           threads_per_spa=wanted["threads_per_spa"], tune=int(wanted["tune"]))
         for name in ("load_engine", "save_engine"):
             if name in wanted:
@@ -96,16 +107,30 @@ class Peer:
             dims, rank, known = (c_int64 * 8)(), c_size_t(), c_int32()
             self.library.call("spinel_engine_output_dims", self.engine, shapes, c_size_t(len(shapes)), c_size_t(index),
                               dims, c_size_t(8), byref(rank), byref(known))
-            if not known.value:
-                raise RuntimeError(f"the dims of output {index} are not known before running")
-            self.output_types.append((dims[: rank.value], NAMES[self.describe("output", index).dtype]))
+            type_name = NAMES[self.describe("output", index).dtype]
+            self.output_types.append((dims[: rank.value], type_name) if known.value else None)
 
     def run(self):
-        """Into new arrays, as several threads may run at once; the other peers' runs make new ones too."""
-        found = [numpy.empty(dims, dtype) for dims, dtype in self.output_types]
-        tensors = (Tensor * len(found))(*map(tensor_of, found))
+        """Into new arrays, as several threads may run at once; the other peers' runs make new ones too. The library
+        allocates those whose dims only running tells."""
+        found = [wanted and numpy.empty(*wanted) for wanted in self.output_types]
+        tensors = (Tensor * len(found))(*[Tensor(ctypes.sizeof(Tensor)) if array is None else tensor_of(array)
+                                          for array in found])
         self.library.call("spinel_engine_run", self.engine, self.input_tensors, c_size_t(len(self.inputs)), tensors,
                           c_size_t(len(found)), None)
+        for index, array in enumerate(found):
+            if array is None:
+                found[index] = array_of(tensors[index])
+                self.library.functions.spinel_tensor_release(byref(tensors[index]))
         return found
 
     outputs = run
+
+    def names(self):
+        """Of the outputs, in their order."""
+        count = self.library.functions.spinel_engine_output_count(self.engine)
+        return [self.describe("output", index).name.decode() for index in range(count)]
+
+    def close(self):
+        self.library.functions.spinel_engine_release(self.engine)
+        self.engine = None

@@ -1,7 +1,7 @@
 """One peer with one network and one setting, in a process of its own: answers requests of interleave.Worker.
 
 Reads JSON lines, writes JSON lines. The first is the setting: {"peer", "network", "model", "threads", "callers",
-"folder", "options"}; the answer is {"load_ms", "start_bytes", "version"}: the time from a model's file to an engine
+"folder", "options"}, where "arrays", an .npz file of one batch, may stand for "network"; the answer is {"load_ms", "start_bytes", "version"}: the time from a model's file to an engine
 that can run, the peak resident memory before, the peer's version. Then requests:
     {"do": "slice", "batch", "seconds", "least_runs"} -> {"samples_per_s", "median_ms", "runs"}
     {"do": "outputs", "batch", "file"} -> {}: writes the outputs as .npz
@@ -51,10 +51,16 @@ class Session:
         self.version = self.peer.version()
         self.batch = None
 
+    def arrays(self, batch):
+        if "arrays" in self.setting:
+            with numpy.load(self.setting["arrays"]) as file:
+                return dict(file)
+        return networks.arrays(self.setting["network"], batch)
+
     def prepare(self, batch):
         """Inputs in place and everything run once, so that what happens once a shape is not measured."""
         if self.batch != batch:
-            self.peer.prepare(networks.arrays(self.setting["network"], batch))
+            self.peer.prepare(self.arrays(batch))
             self.batch = batch
         self.peer.run()
 

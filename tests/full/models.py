@@ -13,28 +13,19 @@ NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "squee
 
 
 def scaled_weights(folder, network):
-    """A state_dict of random weights (fixed seed) under which every BatchNorm receives values of about size one.
-
-    BatchNorm gets a mean of 0 and one variance for all its channels: with default statistics the values of the
-    MobileNets sink below what float16 holds, and per-channel statistics of random weights blow rounding errors up.
-    """
+    """A state_dict of random weights (fixed seed) under which every BatchNorm receives values of about size one."""
     import torch
     import torchvision
+
+    sys.path.append(os.path.join(common.SOURCE, "tests", "bench"))
+    import export_models
 
     path = os.path.join(folder, f"{network}.pth")
     if os.path.exists(path):
         return path
     torch.manual_seed(0)
-    model = getattr(torchvision.models, network)().eval()
-
-    def scale(norm, inputs):
-        norm.running_var.fill_(float(inputs[0].square().mean()))
-
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.register_forward_pre_hook(scale)
-    with torch.no_grad():
-        model(torch.randn(2, 3, 224, 224))
+    model = getattr(torchvision.models, network)()
+    export_models.scale_normalisations(model, (torch.randn(2, 3, 224, 224),))
     torch.save(model.state_dict(), path + ".part")
     os.replace(path + ".part", path)
     return path

@@ -1,0 +1,28 @@
+"""Segmentation of torchvision with random weights: score maps of every class, and masks of found boxes."""
+from detection import detector, mask_rcnn
+from network import Network
+
+SIZE = 256
+
+
+def segmenter(name):
+    def make(folder):
+        import torch
+        import torchvision
+
+        import exporting
+        from export_models import MainOutput
+
+        exporting.seeded()
+        model = MainOutput(getattr(torchvision.models.segmentation, name)(weights=None, weights_backbone=None))
+        exporting.scale_normalisations(model, (torch.randn(2, 3, SIZE, SIZE),))
+        inputs = {"input": torch.randn(1, 3, SIZE, SIZE)}
+        return exporting.export(model, inputs, ["scores"], folder,
+                                {"input": {0: "batch", 2: "height", 3: "width"}, "scores": {0: "batch"}})
+
+    return make
+
+
+NETWORKS = [Network(name, "segmentation", segmenter(name))
+            for name in ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large")]
+NETWORKS.append(detector("maskrcnn_resnet50_fpn", "segmentation", mask_rcnn, "masks"))
