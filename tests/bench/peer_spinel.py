@@ -99,7 +99,7 @@ class Peer:
         for index in range(self.library.functions.spinel_engine_input_count(self.engine)):
             info = self.describe("input", index)
             array = arrays[info.name.decode()]
-            self.inputs.append(numpy.ascontiguousarray(array, NAMES[info.dtype]))
+            self.inputs.append(numpy.require(array, NAMES[info.dtype], "C"))
         self.input_tensors = (Tensor * len(self.inputs))(*map(tensor_of, self.inputs))
         shapes = (Shape * len(self.inputs))(*[Shape(t.dims, t.rank) for t in self.input_tensors])
         self.output_types = []

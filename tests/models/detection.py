@@ -8,13 +8,13 @@ SIZES = {"min_size": HEIGHT, "max_size": WIDTH}
 NONE = {"weights": None, "weights_backbone": None}
 
 
-def image():
-    """A smooth random picture, [3, HEIGHT, WIDTH] in 0..1: noise alone looks alike everywhere."""
+def smooth_picture(height, width):
+    """Random, [3, height, width] in 0..1; noise alone looks alike everywhere."""
     import torch
 
-    coarse = torch.rand(1, 3, 10, 13)
-    fine = torch.nn.functional.interpolate(coarse, (HEIGHT, WIDTH), mode="bicubic", align_corners=False)
-    return (fine[0] + 0.1 * torch.randn(3, HEIGHT, WIDTH)).clamp(0, 1)
+    coarse = torch.rand(1, 3, height // 32, width // 32)
+    fine = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)
+    return (fine[0] + 0.1 * torch.randn(3, height, width)).clamp(0, 1)
 
 
 def ssd300_vgg16(torchvision):
@@ -86,7 +86,7 @@ class Detector:
 
         exporting.seeded()
         model, heads = self.build(torchvision)
-        picture = image()
+        picture = smooth_picture(HEIGHT, WIDTH)
         example = ([picture],)
         exporting.scale_normalisations(model, example)
         for layer, deviation, bias in heads:

@@ -199,7 +199,7 @@ def main():
         rows.append(examine(python, arguments, network))
         print("".join(f"{c:<{w}}" for c, w in zip(cells(rows[-1]), widths)), flush=True)
         if rows[-1]["reason"]:
-            print(f"    {rows[-1]['reason']}", flush=True)
+            print(f"    {' '.join(rows[-1]['reason'].split())}", flush=True)
     failed = [row for row in rows if row["verdict"] == "FAILED"]
     skipped = [row for row in rows if row["verdict"] == "skipped"]
     for row in skipped:
