@@ -256,6 +256,7 @@ class Layout : private LayoutValues {
       const float s = parameter(1)[c] / std::sqrt(parameter(4)[c] + attrs.epsilon);
       scale.data<float>()[c] = s;
       shift.data<float>()[c] = parameter(2)[c] - parameter(3)[c] * s;
+      if (dtype == DType::float16 && !(fits_float16(s) && fits_float16(shift.data<float>()[c]))) return false;
     }
     Node multiply = like(node);
     multiply.name += ".scale";

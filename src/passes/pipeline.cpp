@@ -17,10 +17,10 @@ constexpr Pass pipeline[] = {
     {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
     {"recognize_attention", recognize_attention},      // softmax between two products
     {"merge_transposes", merge_transposes},            // chains of Transpose and Reshape
+    {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
     {"convert_floats", convert_floats},                // dtype option: float32 <-> float16
     {"fold_converted", fold_constants},                // what conversion has put between constants
     {"remove_converted_casts", remove_casts},          // what conversion has put beside casts
-    {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
     {"lift_conv1d", lift_conv1d},                      // convolutions over one axis become those over two
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
     {"merge_layout_transposes", merge_transposes},
