@@ -28,6 +28,12 @@ bool all_finite(const Tensor& tensor) {
   return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
 }
 
+/// Whether float16 holds the value with all its digits, or it is 0.
+bool fits_float16(float value) {
+  const float size = std::fabs(value);
+  return size == 0 || (size >= 0x1p-14f && size <= 65504.0f);
+}
+
 class Layout : private LayoutValues {
  public:
   Layout(Graph& graph, const Settings& settings)
