@@ -1,7 +1,8 @@
 // For tests and benchmarks of tuned kernels: cases from text files, and the tuned operator of a case.
 //
 // A line of src/cpu/shapes/*.txt is one case:  Operator[@opset] [name=value ...] input input ...
-// An input is dims ("2x3x5", "-" for a scalar), "@1.5" (a constant float), "@[1,2]" (constant int64s),
+// An input is dims ("2x3x5", "-" for a scalar; "!2x3" for a constant), "@1.5" (a constant float), "@[1,2]"
+// (constant int64s),
 // "@s[1,0.5]" (constant float32s whatever the case's type) or "none". Values of attributes: 3, 0.5, text,
 // [1,2]. '#' begins a comment.
 #pragma once
@@ -17,6 +18,7 @@ namespace spinel::cpu::testing {
 struct CaseInput {
   enum class Kind { data, number, integers, floats, none } kind = Kind::data;
   Dims dims;
+  bool constant = false;  ///< Of data.
   double number = 0;
   std::vector<int64_t> integers;
   std::vector<float> floats;
@@ -59,7 +61,8 @@ inline CaseInput parse_input(const std::string& text) {
     out.kind = CaseInput::Kind::number;
     out.number = std::stod(text.substr(1));
   } else if (text != "-") {
-    out.dims = parse_integers(text, 'x');
+    out.constant = text.front() == '!';
+    out.dims = parse_integers(text.substr(out.constant ? 1 : 0), 'x');
   }
   return out;
 }
@@ -131,7 +134,7 @@ inline graph::OpPtr tuned_op(const KernelCase& c, const Isa& isa, const std::vec
     graph::Value value;
     value.name = fmt::format("x{}", i);
     value.type = types.back().type;
-    if (c.inputs[i].kind != CaseInput::Kind::data) value.constant = inputs[i];
+    if (c.inputs[i].kind != CaseInput::Kind::data || c.inputs[i].constant) value.constant = inputs[i];
     node.inputs.push_back(graph.add_value(std::move(value)));
   }
   const ops::testing::InferResult inferred = ops::testing::infer(*node.op, types, outputs);

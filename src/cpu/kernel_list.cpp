@@ -3,6 +3,7 @@
 #include "cpu/element_ops.hpp"
 #include "cpu/matmul.hpp"
 #include "cpu/normalize_ops.hpp"
+#include "cpu/recurrent.hpp"
 #include "cpu/reduce_ops.hpp"
 #include "cpu/resize_op.hpp"
 #include "cpu/transpose_op.hpp"
@@ -65,6 +66,10 @@ const KernelEntry entries[] = {
     {"Transpose", "transpose", make_transpose_kernel},
     // Both operands computed at run time: matmul.cpp.
     {"MatMul", "packed", make_matmul},
+    // Cells that carry a state from step to step: recurrent.cpp.
+    {"GRU", "packed", make_recurrent_kernel},
+    {"LSTM", "packed", make_recurrent_kernel},
+    {"RNN", "packed", make_recurrent_kernel},
 };
 
 }  // namespace

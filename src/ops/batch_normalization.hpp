@@ -22,7 +22,8 @@ class BatchNormalizationOp final : public Op {
   void infer(InferContext& context) const override;
   void batch(BatchContext& context) const override;
   void run(RunContext& context) const override;
-  /// Variances of real networks lie far outside float16. The opsets since 15 give the parameters types of their own.
+  /// Variances of real networks lie far outside float16. The opsets since 15 give the parameters types of
+  /// their own.
   bool keeps_float32(size_t input) const override { return input > 0; }
 
  private:

@@ -50,6 +50,15 @@ struct RecurrentAttrs {
   size_t activations_per_direction() const { return cell == Cell::rnn ? 1 : cell == Cell::gru ? 2 : 3; }
 };
 
+/// Of one run.
+struct RecurrentSizes {
+  int64_t steps, batch, input, hidden, directions, gates;
+};
+
+/// Those of the node's inputs. Throws Error(invalid_argument) unless all inputs have the dims that they must
+/// have.
+RecurrentSizes check_recurrent_sizes(const RunContext& context, const RecurrentAttrs& attrs);
+
 /// Inputs X [steps, batch, input], W [directions, gates * hidden, input], R [directions, gates * hidden,
 /// hidden], optional B [directions, 2 * gates * hidden], sequence_lens [batch] (int32), initial_h and (LSTM)
 /// initial_c [directions, batch, hidden], P [directions, 3 * hidden] (LSTM); outputs Y [steps, directions,

@@ -42,14 +42,9 @@ void CellActivation::apply(T* values, int64_t count) const {
   }
 }
 
-namespace {
+using Sizes = RecurrentSizes;
 
-/// Sizes, checked against the inputs.
-struct Sizes {
-  int64_t steps, batch, input, hidden, directions, gates;
-};
-
-Sizes check_sizes(const RunContext& context, const RecurrentAttrs& attrs) {
+RecurrentSizes check_recurrent_sizes(const RunContext& context, const RecurrentAttrs& attrs) {
   const Tensor& x = context.input(0);
   const Tensor& w = context.input(1);
   const Tensor& r = context.input(2);
@@ -89,6 +84,8 @@ Sizes check_sizes(const RunContext& context, const RecurrentAttrs& attrs) {
         fail(ErrorCode::invalid_argument, "sequence_lens holds {}, outside [0, {}]", length, s.steps);
   return s;
 }
+
+namespace {
 
 /// The weights of one direction, transposed so that a row holds one input's share of all gates.
 template <class T>
@@ -292,7 +289,7 @@ void run_recurrent(RunContext& context, const RecurrentAttrs& attrs, const Sizes
 }  // namespace
 
 void RecurrentOp::run(RunContext& context) const {
-  const Sizes sizes = check_sizes(context, attrs_);
+  const Sizes sizes = check_recurrent_sizes(context, attrs_);
   compute_in(context.input(0).dtype(),
              [&](auto type) { run_recurrent<decltype(type)>(context, attrs_, sizes); });
 }

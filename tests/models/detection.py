@@ -117,18 +117,16 @@ def ListOfOne(model):
     return Wrapped()
 
 
-MATCHED = compare.boxes({"float32": 0.99, "float16": 0.8})
-
-
-def detector(name, domain, build, *outputs):
+def detector(name, domain, build, *outputs, stages=1):
+    matched = {"float32": 0.99, "float16": 0.8 if stages == 1 else 0.5}
     return Network(name, domain, Detector(build, ("boxes", "scores", "labels", *outputs)), float32=1e-4, float16=2e-2,
-                   compare=MATCHED)
+                   compare=compare.boxes(matched))
 
 
 NETWORKS = [detector("ssd300_vgg16", "detection", ssd300_vgg16),
             detector("ssdlite320_mobilenet_v3", "detection", ssdlite320),
             detector("retinanet_resnet50_fpn", "detection", retinanet),
             detector("fcos_resnet50_fpn", "detection", fcos),
-            detector("fasterrcnn_resnet50_fpn", "detection", faster_rcnn),
-            detector("fasterrcnn_mobilenet_v3_fpn", "detection", faster_rcnn_mobilenet),
-            detector("keypointrcnn_resnet50_fpn", "detection", keypoint_rcnn, "keypoints", "keypoints_scores")]
+            detector("fasterrcnn_resnet50_fpn", "detection", faster_rcnn, stages=2),
+            detector("fasterrcnn_mobilenet_v3_fpn", "detection", faster_rcnn_mobilenet, stages=2),
+            detector("keypointrcnn_resnet50_fpn", "detection", keypoint_rcnn, "keypoints", "keypoints_scores", stages=2)]

@@ -20,11 +20,13 @@ class Unavailable(RuntimeError):
 @dataclasses.dataclass
 class Comparison:
     """`difference` is diff2, sqrt(sum (a-b)^2 / sum b^2), the worst over the outputs; `count` what was compared
-    (elements, or boxes); `reason` says what is wrong other than the difference, or is empty."""
+    (elements, or boxes); `reason` says what is wrong other than the difference, or is empty; `seen` what was looked
+    at, for the table."""
 
     difference: float
     count: int
     reason: str = ""
+    seen: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

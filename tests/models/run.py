@@ -169,14 +169,14 @@ HEADER = ("network", "domain", "weights", "load ms", "ORT load ms", "ORT run ms"
 def cells(row):
     times = row.get("times", {})
     compared = {d: row.get(d, {}).get("diff2") for d in ("float32", "float16")}
-    seen = {row.get(d, {}).get("seen") for d in compared} - {None}
+    seen = [s for s in dict.fromkeys(row.get(d, {}).get("seen") for d in compared) if s]
     spinel = times.get("float32", times.get("float16", {}))
     return (row["name"], row["domain"], row["weights"], number(spinel.get("load_ms"), ".0f"),
             number(times.get("onnxruntime", {}).get("load_ms"), ".0f"),
             number(times.get("onnxruntime", {}).get("median_ms"), ".2f"),
             number(compared["float32"], ".1e"), number(compared["float16"], ".1e"),
             number(ratio_of(row, "float32"), ".2f"), number(ratio_of(row, "float16"), ".2f"),
-            row["verdict"] + (f" ({'; '.join(sorted(seen))})" if seen else ""))
+            row["verdict"] + (f" ({'; '.join(seen)})" if seen else ""))
 
 
 def main():

@@ -25,4 +25,4 @@ def segmenter(name):
 
 NETWORKS = [Network(name, "segmentation", segmenter(name))
             for name in ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large")]
-NETWORKS.append(detector("maskrcnn_resnet50_fpn", "segmentation", mask_rcnn, "masks"))
+NETWORKS.append(detector("maskrcnn_resnet50_fpn", "segmentation", mask_rcnn, "masks", stages=2))

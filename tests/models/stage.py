@@ -64,7 +64,7 @@ def check(network, folder, library, dtypes, threads):
             found = comparer(actual, expected, dtype)
             limit = getattr(network, dtype)
             reason = found.reason or ("" if found.difference <= limit else f"diff2 above {limit:g}")
-            result[dtype] = {"diff2": found.difference, "count": found.count, "reason": reason}
+            result[dtype] = {"diff2": found.difference, "count": found.count, "reason": reason, "seen": found.seen}
             if network.check and not reason:
                 result[dtype]["seen"] = network.check(run, dtype)
         except Exception as error:
