@@ -49,6 +49,7 @@ const KernelEntry entries[] = {
     {"Softmax", "softmax", make_softmax_kernel},
     {"LogSoftmax", "softmax", make_softmax_kernel},
     {"LayerNormalization", "layer_norm", make_layer_normalization_kernel},
+    {"RMSNormalization", "layer_norm", make_layer_normalization_kernel},
     {"InstanceNormalization", "group_norm", make_group_normalization_kernel},
     {"GroupNormalization", "group_norm", make_group_normalization_kernel},
     {"ReduceL1", "reduce", make_reduce_kernel},

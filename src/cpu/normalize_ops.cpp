@@ -112,7 +112,9 @@ class LayerNormalizationKernel final : public KernelOp {
     all.half_parameters = is_half(scale);
     all.scale = scale.raw();
     all.bias = has_bias ? context.input(2).raw() : nullptr;
-    all.epsilon = static_cast<const ops::LayerNormalizationOp&>(reference()).attrs().epsilon;
+    const auto& attrs = static_cast<const ops::LayerNormalizationOp&>(reference()).attrs();
+    all.epsilon = attrs.epsilon;
+    all.root_mean_square = attrs.root_mean_square;
     parallel_rows(context, y.element_count() / all.columns, all.columns, [&](int64_t begin, int64_t count) {
       NormalizeRows part = all;
       part.from = element_at(x, begin * all.columns);
@@ -227,6 +229,10 @@ graph::OpPtr make_layer_normalization_kernel(const Candidate& candidate, std::st
   const auto& shape = candidate.input_type(0).shape;
   if (!shape) {
     refusal = "the rank is not known";
+    return nullptr;
+  }
+  if (norm->attrs().root_mean_square && candidate.input_type(1).dtype != candidate.input_type(0).dtype) {
+    refusal = "the scale has another type than the input";
     return nullptr;
   }
   const int axis = ops::normalize_axis(norm->attrs().axis, static_cast<int>(shape->size()));

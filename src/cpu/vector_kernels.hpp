@@ -86,8 +86,9 @@ struct NormalizeRows {
   int64_t rows = 0;
   int64_t columns = 0;
   float epsilon = 0;
-  float* means = nullptr;     ///< One a row, or nullptr.
-  float* inverses = nullptr;  ///< 1 / sqrt(variance + epsilon), likewise.
+  bool root_mean_square = false;  ///< The mean counts as 0.
+  float* means = nullptr;         ///< One a row, or nullptr.
+  float* inverses = nullptr;      ///< 1 / sqrt(variance + epsilon), likewise.
 };
 
 enum class Reduction : int32_t { sum, mean, max, min, l1, l2, sum_square };

@@ -12,6 +12,7 @@
 #include "onnx/tensor_data.hpp"
 #include "ops/constant.hpp"
 #include "ops/op_table.hpp"
+#include "ops/random.hpp"
 
 namespace spinel::onnx {
 namespace {
@@ -180,7 +181,7 @@ class NodeImporter {
     const std::string full_name =
         domain.empty() ? std::string(node.op_type) : fmt::format("{}::{}", domain, node.op_type);
     if (domain.empty() && node.op_type == "Constant" && opset != opsets_.end())
-      return import_constant(read_arguments(node, static_cast<int>(opset->second)), outputs, scope);
+      return import_constant(read_arguments(node, static_cast<int>(opset->second), name), outputs, scope);
     const ops::OpDef* def = ops::find_op(domain, node.op_type);
     if (def == nullptr) {
       context_.unsupported[{full_name, "unknown operator"}].push_back(name);
@@ -190,7 +191,7 @@ class NodeImporter {
       fail(ErrorCode::bad_model, "the model imports no opset of domain '{}'",
            domain.empty() ? "ai.onnx" : domain);
 
-    const ops::OpArgs args = read_arguments(node, static_cast<int>(opset->second));
+    const ops::OpArgs args = read_arguments(node, static_cast<int>(opset->second), name);
     graph::Node out;
     out.name = name;
     out.inputs = std::move(inputs);
@@ -230,7 +231,7 @@ class NodeImporter {
     return found == call_->attributes.end() ? nullptr : found->second;
   }
 
-  ops::OpArgs read_arguments(const Node& node, int version) const {
+  ops::OpArgs read_arguments(const Node& node, int version, std::string_view name) const {
     std::map<std::string, ops::Attribute, std::less<>> attributes;
     for (const Attribute& attribute : node.attributes) {
       const Attribute* resolved = resolve(attribute);
@@ -238,6 +239,9 @@ class NodeImporter {
       if (!attributes.emplace(attribute.name, import_attribute(*resolved, context_.source)).second)
         fail(ErrorCode::bad_model, "attribute '{}' is there twice", attribute.name);
     }
+    if (plain_domain(node.domain).empty() && ops::draws_random_numbers(node.op_type) &&
+        !attributes.contains("seed"))
+      attributes.emplace("seed", ops::default_seed(node.op_type, name));
     return {std::string(node.op_type), version, std::move(attributes), node.inputs.size(),
             node.outputs.size()};
   }

@@ -1,4 +1,5 @@
-// LayerNormalization (opset 17).
+// LayerNormalization (opset 17; ONNX Runtime's optimiser writes it under older ones, too) and
+// RMSNormalization.
 #include "ops/layer_normalization.hpp"
 
 #include <algorithm>
@@ -11,6 +12,18 @@ namespace spinel::ops {
 namespace {
 
 DType statistics_dtype(DType dtype) { return dtype == DType::float64 ? DType::float64 : DType::float32; }
+
+DType output_dtype(const LayerNormalizationAttrs& attrs, DType x, DType scale) {
+  return attrs.root_mean_square ? scale : x;
+}
+
+/// Summed in float64, in ascending order.
+template <class T>
+double mean_square(const T* values, int64_t count) {
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return sum / static_cast<double>(count);
+}
 
 bool broadcasts_to(const Dims& from, const Dims& to) {
   if (from.size() > to.size()) return false;
@@ -49,7 +62,7 @@ void normalize(RunContext& context, const LayerNormalizationAttrs& attrs, int ax
   }
 
   const ComputeInput<T> from(x);
-  ComputeOutput<T> y(context, 0, x.dtype(), x.dims());
+  ComputeOutput<T> y(context, 0, output_dtype(attrs, x.dtype(), context.input(1).dtype()), x.dims());
   T* statistics[2] = {};
   for (size_t i = 0; i < 2; ++i)
     if (1 + i < context.output_count() && context.wants_output(1 + i))
@@ -57,7 +70,7 @@ void normalize(RunContext& context, const LayerNormalizationAttrs& attrs, int ax
   context.parallel_for(rows, [&](int64_t row) {
     const T* in = from.data() + row * size;
     T* out = y.data() + row * size;
-    const Moments m = moments(in, size);
+    const Moments m = attrs.root_mean_square ? Moments{0, mean_square(in, size)} : moments(in, size);
     const double inverse = m.inverse_deviation(static_cast<double>(attrs.epsilon));
     for (int64_t i = 0; i < size; ++i) {
       const size_t at = static_cast<size_t>(i);
@@ -77,7 +90,7 @@ void LayerNormalizationOp::infer(InferContext& context) const {
   require_float(context, 0, "X");
   require_float(context, 1, "Scale");
   require_float(context, 2, "B");
-  infer_same(context);
+  context.set_tensor(0, output_dtype(attrs_, context.dtype(0), context.dtype(1)), context.input(0).shape);
   const DType dtype = statistics_dtype(context.dtype(0));
   const Shape* x = context.shape(0);
   std::optional<Shape> outer;
@@ -105,15 +118,19 @@ void LayerNormalizationOp::run(RunContext& context) const {
   const Tensor& x = context.input(0);
   require_float(x, "X");
   const int axis = normalize_axis(attrs_.axis, x.rank());
-  compute_in(x.dtype(), [&](auto type) { normalize<decltype(type)>(context, attrs_, axis); });
+  const bool wide = x.dtype() == DType::float64 ||
+                    output_dtype(attrs_, x.dtype(), context.input(1).dtype()) == DType::float64;
+  compute_in(wide ? DType::float64 : DType::float32,
+             [&](auto type) { normalize<decltype(type)>(context, attrs_, axis); });
 }
 
 OpPtr make_layer_normalization(const OpArgs& args) {
   LayerNormalizationAttrs attrs;
   attrs.axis = args.get_int("axis", -1);
   attrs.epsilon = args.get_float("epsilon", 1e-5f);
+  attrs.root_mean_square = args.op_type() == "RMSNormalization";
   if (const int64_t stash = args.get_int("stash_type", 1); stash != 1)
-    fail(ErrorCode::unsupported, "LayerNormalization: stash_type {} is not supported, only 1 (float32)",
+    fail(ErrorCode::unsupported, "{}: stash_type {} is not supported, only 1 (float32)", args.op_type(),
          stash);
   return std::make_shared<LayerNormalizationOp>(attrs);
 }

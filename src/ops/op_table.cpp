@@ -17,8 +17,10 @@
   X("", "Asinh", 9, make_unary)                                                \
   X("", "Atan", 7, make_unary)                                                 \
   X("", "Atanh", 9, make_unary)                                                \
+  X("", "Attention", 23, make_attention)                                       \
   X("", "AveragePool", 1, make_average_pool)                                   \
   X("", "BatchNormalization", 1, make_batch_normalization)                     \
+  X("", "Bernoulli", 15, make_bernoulli)                                       \
   X("", "BitCast", 26, make_bit_cast)                                          \
   X("", "BitShift", 11, make_binary)                                           \
   X("", "BitwiseAnd", 18, make_binary)                                         \
@@ -28,6 +30,7 @@
   X("", "BlackmanWindow", 17, make_signal_window)                              \
   X("", "Cast", 1, make_cast)                                                  \
   X("", "CastLike", 15, make_cast_like)                                        \
+  X("", "CausalConvWithState", 27, make_causal_conv_with_state)                \
   X("", "Ceil", 1, make_unary)                                                 \
   X("", "Celu", 12, make_unary)                                                \
   X("", "CenterCropPad", 18, make_center_crop_pad)                             \
@@ -86,10 +89,11 @@
   X("", "IsNaN", 9, make_is_nan)                                               \
   X("", "LRN", 1, make_lrn)                                                    \
   X("", "LSTM", 1, make_recurrent)                                             \
-  X("", "LayerNormalization", 17, make_layer_normalization)                    \
+  X("", "LayerNormalization", 1, make_layer_normalization)                     \
   X("", "LeakyRelu", 1, make_unary)                                            \
   X("", "Less", 1, make_binary)                                                \
   X("", "LessOrEqual", 12, make_binary)                                        \
+  X("", "LinearAttention", 27, make_linear_attention)                          \
   X("", "Log", 1, make_unary)                                                  \
   X("", "LogSoftmax", 1, make_softmax)                                         \
   X("", "Loop", 1, make_loop)                                                  \
@@ -108,6 +112,7 @@
   X("", "Mish", 18, make_unary)                                                \
   X("", "Mod", 10, make_binary)                                                \
   X("", "Mul", 1, make_binary)                                                 \
+  X("", "Multinomial", 7, make_multinomial)                                    \
   X("", "Neg", 1, make_unary)                                                  \
   X("", "NegativeLogLikelihoodLoss", 12, make_loss)                            \
   X("", "NonMaxSuppression", 10, make_non_max_suppression)                     \
@@ -124,7 +129,12 @@
   X("", "QLinearConv", 10, make_qlinear_conv)                                  \
   X("", "QLinearMatMul", 10, make_qlinear_matmul)                              \
   X("", "QuantizeLinear", 10, make_quantize_linear)                            \
+  X("", "RMSNormalization", 23, make_layer_normalization)                      \
   X("", "RNN", 1, make_recurrent)                                              \
+  X("", "RandomNormal", 1, make_random)                                        \
+  X("", "RandomNormalLike", 1, make_random)                                    \
+  X("", "RandomUniform", 1, make_random)                                       \
+  X("", "RandomUniformLike", 1, make_random)                                   \
   X("", "Range", 11, make_range)                                               \
   X("", "Reciprocal", 1, make_unary)                                           \
   X("", "ReduceL1", 1, make_reduce)                                            \
@@ -137,14 +147,16 @@
   X("", "ReduceProd", 1, make_reduce)                                          \
   X("", "ReduceSum", 1, make_reduce)                                           \
   X("", "ReduceSumSquare", 1, make_reduce)                                     \
+  X("", "RegexFullMatch", 20, make_regex_full_match)                           \
   X("", "Relu", 1, make_unary)                                                 \
   X("", "Reshape", 1, make_reshape)                                            \
   X("", "Resize", 10, make_resize)                                             \
   X("", "ReverseSequence", 10, make_reverse_sequence)                          \
   X("", "RoiAlign", 10, make_roi_align)                                        \
+  X("", "RotaryEmbedding", 23, make_rotary_embedding)                          \
   X("", "Round", 11, make_unary)                                               \
   X("", "STFT", 17, make_stft)                                                 \
-  X("", "Scan", 9, make_scan)                                                  \
+  X("", "Scan", 8, make_scan)                                                  \
   X("", "Scatter", 9, make_scatter_elements)                                   \
   X("", "ScatterElements", 11, make_scatter_elements)                          \
   X("", "ScatterND", 11, make_scatter_nd)                                      \
@@ -155,6 +167,7 @@
   X("", "SequenceErase", 11, make_sequence_erase)                              \
   X("", "SequenceInsert", 11, make_sequence_insert)                            \
   X("", "SequenceLength", 11, make_sequence_length)                            \
+  X("", "SequenceMap", 17, make_sequence_map)                                  \
   X("", "Shape", 1, make_shape)                                                \
   X("", "Shrink", 9, make_unary)                                               \
   X("", "Sigmoid", 1, make_unary)                                              \
@@ -172,11 +185,16 @@
   X("", "SplitToSequence", 11, make_split_to_sequence)                         \
   X("", "Sqrt", 1, make_unary)                                                 \
   X("", "Squeeze", 1, make_squeeze)                                            \
+  X("", "StringConcat", 20, make_string_concat)                                \
+  X("", "StringNormalizer", 10, make_string_normalizer)                        \
+  X("", "StringSplit", 20, make_string_split)                                  \
   X("", "Sub", 1, make_binary)                                                 \
   X("", "Sum", 1, make_variadic)                                               \
   X("", "Swish", 24, make_unary)                                               \
   X("", "Tan", 7, make_unary)                                                  \
   X("", "Tanh", 1, make_unary)                                                 \
+  X("", "TensorScatter", 24, make_tensor_scatter)                              \
+  X("", "TfIdfVectorizer", 9, make_tf_idf_vectorizer)                          \
   X("", "ThresholdedRelu", 1, make_unary)                                      \
   X("", "Tile", 1, make_tile)                                                  \
   X("", "TopK", 1, make_top_k)                                                 \

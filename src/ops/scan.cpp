@@ -1,4 +1,5 @@
-// Scan (opset 9 on): a subgraph applied to the slices of tensors, one after another, with carried values.
+// Scan (opset 9 on; opset 8 is scan8.cpp): a subgraph applied to the slices of tensors, one after another,
+// with carried values.
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -130,7 +131,10 @@ class Scan final : public Op {
 
 }  // namespace
 
+OpPtr make_scan8(const OpArgs& args);
+
 OpPtr make_scan(const OpArgs& args) {
+  if (args.version() < 9) return make_scan8(args);
   args.require("body");
   args.require("num_scan_inputs");
   ScanAttrs attrs;

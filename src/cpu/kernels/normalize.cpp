@@ -141,6 +141,13 @@ inline Moments moments_of(const T* x, int64_t count, float epsilon) {
   return {first + error, 1.0F / __builtin_sqrtf((variance < 0 ? 0 : variance) + epsilon)};
 }
 
+/// With a mean of 0.
+template <class T>
+inline Moments root_mean_square_of(const T* x, int64_t count, float epsilon) {
+  const float sum = sum_lanes(sum_row(x, count, [](Vec v) { return v * v; }));
+  return {0, 1.0F / __builtin_sqrtf(sum / static_cast<float>(count) + epsilon)};
+}
+
 template <class T, class P>
 void normalize_typed(const NormalizeRows& r) {
   const T* x = static_cast<const T*>(r.from);
@@ -148,7 +155,8 @@ void normalize_typed(const NormalizeRows& r) {
   const P* scale = static_cast<const P*>(r.scale);
   const P* bias = static_cast<const P*>(r.bias);
   for (int64_t row = 0; row < r.rows; ++row, x += r.columns, to += r.columns) {
-    const Moments m = moments_of(x, r.columns, r.epsilon);
+    const Moments m = r.root_mean_square ? root_mean_square_of(x, r.columns, r.epsilon)
+                                         : moments_of(x, r.columns, r.epsilon);
     if (r.means != nullptr) r.means[row] = m.mean;
     if (r.inverses != nullptr) r.inverses[row] = m.inverse;
     const Vec mean = broadcast(m.mean);
