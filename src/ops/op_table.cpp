@@ -220,7 +220,8 @@
   X("com.microsoft", "QLinearSigmoid", 1, make_qlinear_unary)                  \
   X("com.microsoft", "QLinearSoftmax", 1, make_qlinear_softmax)                \
   X("com.microsoft", "QLinearWhere", 1, make_qlinear_where)                    \
-  X("com.microsoft", "QuantizeLinear", 1, make_quantize_linear)
+  X("com.microsoft", "QuantizeLinear", 1, make_quantize_linear)                \
+  X("com.microsoft", "RotaryEmbedding", 1, make_contrib_rotary_embedding)
 
 namespace spinel::ops {
 

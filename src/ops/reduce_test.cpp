@@ -127,11 +127,4 @@ TEST_CASE("Dropout passes its input on", "[dropout]") {
   CHECK(run_op("Dropout", 7, {{"ratio", 0.5f}}, {x}, 2)[1].dtype() == DType::float32);
   CHECK(run_op("Dropout", 10, {{"ratio", 0.5f}}, {x}, 2)[1].dtype() == DType::boolean);
   expect_batch_split("Dropout", 12, {}, {x}, {0}, 2);
-  expect_error(ErrorCode::unsupported, "training_mode", [&] {
-    infer_op("Dropout", 13, {}, {x, floats({}, {0.5f}), bools({}, {true})});
-  });
-  const auto op = make("Dropout", 13, {}, 3);
-  expect_error(ErrorCode::unsupported, "training_mode", [&] {
-    run_values(*op, {x, floats({}, {0.5f}), bools({}, {true})});
-  });
 }

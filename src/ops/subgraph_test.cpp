@@ -4,6 +4,7 @@
 using namespace spinel;
 using namespace spinel::ops;
 using namespace spinel::ops::testing;
+using graph::Sequence;
 
 namespace {
 
@@ -125,6 +126,54 @@ TEST_CASE("Scan walks over slices", "[scan]") {
   CHECK(
       infer(*backwards, {InferInput(DType::float32, {1}), InferInput(DType::float32, {1, batch})}, 2, {types})
           .text(1) == "float32[1, batch]");
+}
+
+TEST_CASE("Scan of opset 8 runs each sample up to its own end", "[scan]") {
+  const Subgraph body = [](Values in) {
+    const float sum = in[0].tensor().data<float>()[0] + in[1].tensor().data<float>()[0];
+    return Values{floats({1}, {sum}), floats({1}, {sum})};
+  };
+  const Attributes attributes{{"body", GraphAttribute{}}, {"num_scan_inputs", int64_t{1}}};
+  const OpPtr op = make("Scan", 8, attributes, 3, 2);
+  const Values inputs{ints({2}, {3, 1}), floats({2, 1}, {10, 20}), floats({2, 3, 1}, {1, 2, 3, 4, 5, 6})};
+  auto out = run_values(*op, inputs, 2, {body});
+  expect_close(out[0].tensor(), floats({2, 1}, {16, 24}));
+  expect_close(out[1].tensor(), floats({2, 3, 1}, {11, 13, 16, 24, 0, 0}));
+  Attributes backwards = attributes;
+  backwards["directions"] = std::vector<int64_t>{1};
+  out = run_values(*make("Scan", 8, backwards, 3, 2), {RuntimeValue(), inputs[1], inputs[2]}, 2, {body});
+  expect_close(out[1].tensor(), floats({2, 3, 1}, {13, 15, 16, 26, 31, 35}));
+  const SubgraphTypes types = [](const Types& in) { return Types{in[0], in[1]}; };
+  const InferResult inferred =
+      infer(*op,
+            {InferInput(DType::int64, {batch}), InferInput(DType::float32, {batch, 1}),
+             InferInput(DType::float32, {batch, 7, 1})},
+            2, {types});
+  CHECK(inferred.text(0) == "float32[batch, 1]");
+  CHECK(inferred.text(1) == "float32[batch, 7, 1]");
+  expect_error(ErrorCode::invalid_argument, "there are 3", [&] {
+    run_values(*op, {ints({2}, {4, 1}), inputs[1], inputs[2]}, 2, {body});
+  });
+}
+
+TEST_CASE("SequenceMap calls its body for each element", "[sequence]") {
+  const Subgraph body = [](Values in) {
+    const float sum = in[0].tensor().data<float>()[0] + in[1].tensor().data<float>()[0];
+    return Values{floats({1}, {sum})};
+  };
+  const OpPtr op = make("SequenceMap", 17, {{"body", GraphAttribute{}}}, 2);
+  const Sequence three{floats({1}, {1}), floats({1}, {2}), floats({1}, {3})};
+  const Sequence out = run_values(*op, {three, floats({1}, {10})}, 1, {body})[0].sequence();
+  REQUIRE(out.size() == 3);
+  expect_close(out[2].tensor(), floats({1}, {13}));
+  expect_close(run_values(*op, {three, three}, 1, {body})[0].sequence()[1].tensor(), floats({1}, {4}));
+  CHECK(run_values(*op, {Sequence{}, floats({1}, {1})}, 1, {body})[0].sequence().empty());
+  expect_error(ErrorCode::invalid_argument, "3 and 1 elements", [&] {
+    run_values(*op, {three, Sequence{floats({1}, {1})}}, 1, {body});
+  });
+  const SubgraphTypes types = [](const Types& in) { return Types{in[0]}; };
+  CHECK(infer(*op, {InferInput(ValueType::sequence(float_type({batch})))}, 1, {types}).text() ==
+        "sequence(float32[batch])");
 }
 
 TEST_CASE("sequences are made, changed and joined", "[sequence]") {
