@@ -1,5 +1,5 @@
-// What language models add to attention: RMSNormalization, RotaryEmbedding, TensorScatter, LinearAttention,
-// CausalConvWithState, and BitCast.
+// What language models add to attention: RMSNormalization, RotaryEmbedding, TensorScatter, LinearAttention
+// and CausalConvWithState.
 #include "ops/op_harness.hpp"
 
 using namespace spinel;
@@ -145,15 +145,4 @@ TEST_CASE("CausalConvWithState looks back, into the past too", "[causal_conv_wit
       floats({1, 1, 3}, {1 / (1 + std::exp(-1.0f)), 2 / (1 + std::exp(-2.0f)), 3 / (1 + std::exp(-3.0f))}));
   expect_batch_split("CausalConvWithState", 27, {},
                      {noise({3, 2, 5}), noise({2, 1, 4}), noise({2}), noise({3, 2, 3})}, {0, -1, -1, 0}, 2);
-}
-
-TEST_CASE("BitCast keeps the bits", "[bit_cast]") {
-  const Tensor x = floats({2}, {1, -0.0f});
-  const Tensor bits = run_op("BitCast", 26, {{"to", int64_t{6}}}, {x})[0];
-  expect_close(bits, Tensor::from<int32_t>({2}, {0x3F800000, std::numeric_limits<int32_t>::min()}));
-  expect_batch_split("BitCast", 26, {{"to", int64_t{16}}}, {halves({2, 1}, {1, 2})}, {0});
-  expect_error(ErrorCode::bad_model, "same width", [&] {
-    infer_op("BitCast", 26, {{"to", int64_t{7}}}, {x});
-  });
-  expect_error(ErrorCode::bad_model, "to=8", [&] { make("BitCast", 26, {{"to", int64_t{8}}}); });
 }
