@@ -20,6 +20,7 @@
 #include <spinel/pass_report.hpp>
 #include <spinel/profile.hpp>
 #include <spinel/tensor.hpp>
+#include <spinel/value.hpp>
 
 namespace spinel {
 
@@ -124,6 +125,8 @@ struct EngineOptions {
   LogCallback log;
 };
 
+enum class ValueKind { tensor, sequence, optional };
+
 /// Name, element type and dims of a model's input or output.
 struct TensorInfo {
   std::string name;
@@ -132,9 +135,13 @@ struct TensorInfo {
   Dims dims;                           ///< -1 where a dim is dynamic.
   std::vector<std::string> dim_names;  ///< One a dim: the name or expression of a dynamic dim, else empty.
   int batch_axis = -1;                 ///< The axis that is split over the SPAs; -1: none.
+  /// Most models take and give tensors alone. Of a sequence or an optional, `element` says what is in it, and
+  /// nothing else here but the name means anything.
+  ValueKind kind = ValueKind::tensor;
+  std::shared_ptr<const TensorInfo> element = nullptr;
 };
 
-/// "float32[batch, 3, 224, 224]"
+/// "float32[batch, 3, 224, 224]", "sequence(float32[...])"
 std::string describe(const TensorInfo& info);
 
 /// What the batch analysis found.
@@ -206,6 +213,12 @@ class InferEngine {
   /// unspecified.
   void run_into(std::span<const Tensor> inputs, std::span<Tensor> outputs,
                 const CancelToken* cancel = nullptr) const;
+
+  /// Runs a model that takes or gives sequences or optionals, which run() refuses: an empty Value is an empty
+  /// optional, a filled one its element. Models of tensors alone run as with run(); the others are run whole
+  /// by one SPA, and their tensors are not padded. Results are owned. Throws Error if a kind, dtype, rank or
+  /// dim does not fit.
+  std::vector<Value> run_values(std::span<const Value> inputs, const CancelToken* cancel = nullptr) const;
 
   /// Queues a run and returns at once; runs start in the order of the calls. The inputs' buffers must stay
   /// unchanged until the future is ready. The future carries the results or the Error.

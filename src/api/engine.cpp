@@ -9,6 +9,7 @@
 
 #include "api/engine_options.hpp"
 #include "api/engine_run.hpp"
+#include "api/fit_inputs.hpp"
 #include "api/host_loop.hpp"
 #include "base/text.hpp"
 #include "runtime/async_queue.hpp"
@@ -181,23 +182,57 @@ struct InferEngine::Impl {
     std::unique_ptr<api::BatchRun> run_;
   };
 
-  void run(std::span<const Tensor> given, std::span<Tensor> results, const CancelToken* cancel) {
-    if (given.size() != inputs.size())
+  void require_input_count(size_t given) const {
+    if (given != inputs.size())
       fail(ErrorCode::invalid_argument, "the model takes {} input{}, {} were given", inputs.size(),
-           inputs.size() == 1 ? "" : "s", given.size());
+           inputs.size() == 1 ? "" : "s", given);
+  }
+
+  static double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  void run(std::span<const Tensor> given, std::span<Tensor> results, const CancelToken* cancel) {
+    require_input_count(given.size());
     if (results.size() != outputs.size())
       fail(ErrorCode::invalid_argument, "the model has {} output{}, {} were asked for", outputs.size(),
            outputs.size() == 1 ? "" : "s", results.size());
+    api::require_tensors_alone(*model);
     const auto start = std::chrono::steady_clock::now();
     BatchRunLease(*this)->run(given, order, results, cancel);
-    last_run_seconds.store(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    last_run_seconds.store(seconds_since(start));
+  }
+
+  std::vector<Value> run_values(std::span<const Value> given, const CancelToken* cancel) {
+    require_input_count(given.size());
+    std::vector<Value> results(outputs.size());
+    if (api::has_tensors_alone(*model)) {
+      std::vector<Tensor> tensors;
+      for (size_t i = 0; i < given.size(); ++i) {
+        api::check_kind(inputs[i], given[i]);
+        tensors.push_back(given[i].tensor());
+      }
+      std::vector<Tensor> made(outputs.size());
+      run(tensors, made, cancel);
+      std::ranges::move(made, results.begin());
+      return results;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<Value> ordered(given.size());
+    for (size_t i = 0; i < given.size(); ++i) {
+      api::check_value(inputs[i], given[i]);
+      ordered[order[i]] = given[i];
+    }
+    const runtime::ThreadPool::Awake awake(*threads);
+    replicas->lease()->run(ordered, results, services(cancel));
+    last_run_seconds.store(seconds_since(start));
+    return results;
   }
 
   /// Inputs of exactly the types that the model takes, in its order. Throws Error.
   std::vector<graph::RuntimeValue> in_model_order(std::span<const Tensor> given) const {
-    if (given.size() != inputs.size())
-      fail(ErrorCode::invalid_argument, "the model takes {} inputs, {} were given", inputs.size(),
-           given.size());
+    require_input_count(given.size());
+    api::require_tensors_alone(*model);
     std::vector<graph::RuntimeValue> ordered(given.size());
     for (size_t i = 0; i < given.size(); ++i) {
       if (given[i].dtype() != inputs[i].dtype)
@@ -331,6 +366,11 @@ std::vector<Tensor> InferEngine::run(std::span<const Tensor> inputs, const Cance
   std::vector<Tensor> results(impl_->outputs.size());
   run_into(inputs, results, cancel);
   return results;
+}
+
+std::vector<Value> InferEngine::run_values(std::span<const Value> inputs, const CancelToken* cancel) const {
+  const Impl::ActiveRun active(*impl_);
+  return impl_->run_values(inputs, cancel);
 }
 
 std::vector<Tensor> InferEngine::run(std::initializer_list<Tensor> inputs) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/fit_inputs.hpp"
 #include "api/host_loop.hpp"
 #include "base/text.hpp"
 
@@ -10,18 +11,6 @@ namespace {
 
 using graph::RuntimeValue;
 using runtime::Part;
-
-void check_dtype_and_rank(const TensorInfo& info, const Tensor& input) {
-  if (!input.defined())
-    fail(ErrorCode::invalid_argument, "input '{}' is undefined; it takes {}", info.name, describe(info));
-  if (input.dtype() != info.dtype)
-    fail(ErrorCode::invalid_argument,
-         "input '{}' is {}; it takes {}: convert the data or set the engine's dtype", info.name,
-         dtype_name(input.dtype()), dtype_name(info.dtype));
-  if (info.has_rank && input.dims().size() != info.dims.size())
-    fail(ErrorCode::invalid_argument, "input '{}' has dims {}; it takes {}", info.name,
-         dims_text(input.dims()), describe(info));
-}
 
 std::string why_not_split(const backend::BatchInfo& batch) {
   return batch.blocking_node.empty() ? batch.reason

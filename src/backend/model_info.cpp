@@ -6,6 +6,9 @@ namespace spinel {
 
 // Here, for targets describe inputs, too.
 std::string describe(const TensorInfo& info) {
+  if (info.kind != ValueKind::tensor)
+    return fmt::format("{}({})", info.kind == ValueKind::sequence ? "sequence" : "optional",
+                       info.element ? describe(*info.element) : "?");
   if (!info.has_rank) return fmt::format("{}[...]", dtype_name(info.dtype));
   std::vector<std::string> dims;
   for (size_t i = 0; i < info.dims.size(); ++i)
@@ -23,11 +26,13 @@ using graph::ValueId;
 namespace {
 
 TensorInfo tensor_info(const std::string& name, const graph::ValueType& type, int batch_axis) {
-  if (!type.is_tensor())
-    fail(ErrorCode::unsupported, "'{}' is a {}; a model's inputs and outputs must be tensors", name,
-         type.text());
   TensorInfo info;
   info.name = name;
+  if (!type.is_tensor()) {
+    info.kind = type.kind == graph::ValueType::Kind::sequence ? ValueKind::sequence : ValueKind::optional;
+    if (type.element) info.element = std::make_shared<const TensorInfo>(tensor_info(name, *type.element, -1));
+    return info;
+  }
   info.dtype = type.dtype;
   info.has_rank = type.shape.has_value();
   info.batch_axis = batch_axis;

@@ -1,7 +1,5 @@
 #include "cli/bench_measure.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -21,19 +19,6 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-/// What the signal handler cancels; made anew by each Interrupt.
-CancelToken& interrupt_token() {
-  static CancelToken token;
-  return token;
-}
-
-struct sigaction& previous_action() {
-  static struct sigaction action {};
-  return action;
-}
-
-extern "C" void spinel_bench_interrupted(int) { interrupt_token().cancel(); }
 
 bool is_cancelled(const std::exception_ptr& error) {
   try {
@@ -114,18 +99,6 @@ Latency summarise(std::vector<double> runs_ms) {
           percentile(0.999),
           static_cast<int64_t>(runs_ms.size())};
 }
-
-Interrupt::Interrupt() {
-  interrupt_token() = CancelToken();
-  struct sigaction action {};
-  action.sa_handler = spinel_bench_interrupted;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  sigaction(SIGINT, &action, &previous_action());
-}
-
-Interrupt::~Interrupt() { sigaction(SIGINT, &previous_action(), nullptr); }
-
-const CancelToken& Interrupt::token() const noexcept { return interrupt_token(); }
 
 Measurement::Measurement(const InferEngine& engine, std::vector<Tensor> inputs, const Interrupt& interrupt)
     : engine_(engine), inputs_(std::move(inputs)), outputs_(engine.outputs().size()), interrupt_(interrupt) {}

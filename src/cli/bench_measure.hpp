@@ -7,6 +7,8 @@
 
 #include <spinel/engine.hpp>
 
+#include "cli/interrupt.hpp"
+
 namespace spinel::cli {
 
 /// How long to measure: `iterations` runs, or, if that is 0, for `seconds` (at least one run).
@@ -40,19 +42,6 @@ struct Latency {
 
 /// `runs_ms` must not be empty.
 Latency summarise(std::vector<double> runs_ms);
-
-/// While it lives, Ctrl-C cancels runs that were given token() instead of ending the process; a second one
-/// ends it.
-class Interrupt {
- public:
-  Interrupt();
-  ~Interrupt();
-  Interrupt(const Interrupt&) = delete;
-  Interrupt& operator=(const Interrupt&) = delete;
-
-  const CancelToken& token() const noexcept;
-  bool requested() const noexcept { return token().cancelled(); }
-};
 
 /// Measures one engine on one set of inputs. Results are written into buffers that are kept between runs.
 /// Every measurement ends early once the interrupt is requested. Not thread-safe. Methods throw Error.

@@ -8,6 +8,7 @@ Action set_up_preprocess(CLI::App& app);
 Action set_up_classify(CLI::App& app);
 Action set_up_bench(CLI::App& app);
 Action set_up_build(CLI::App& app);
+Action set_up_conformance(CLI::App& app);
 Action set_up_version(CLI::App& app);
 
 std::span<const Command> commands() {
@@ -18,6 +19,7 @@ std::span<const Command> commands() {
       {"classify", "Name what images show", set_up_classify},
       {"build", "Compile a model once and write it as an engine file", set_up_build},
       {"bench", "Latency, throughput and memory of a model", set_up_bench},
+      {"conformance", "Run cases in the layout of the ONNX project's tests", set_up_conformance},
       {"version", "Version and targets of this build", set_up_version},
   };
   return all;

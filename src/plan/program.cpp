@@ -31,7 +31,10 @@ std::shared_ptr<const Binding> Program::bind(std::span<const Dims> input_dims) c
 }
 
 std::shared_ptr<const Binding> Program::bind(std::span<const graph::RuntimeValue> inputs) const {
-  return bind(inputs.size(), [&](size_t i) -> const Dims& { return inputs[i].tensor().dims(); });
+  static const Dims none;
+  return bind(inputs.size(), [&](size_t i) -> const Dims& {
+    return inputs[i].is_tensor() ? inputs[i].tensor().dims() : none;
+  });
 }
 
 std::shared_ptr<const Binding> Program::bind(size_t count, DimsOf dims_of) const {

@@ -74,6 +74,7 @@ class Program {
   /// allocates nothing.
   /// Throws Error naming the input and both sides where dims contradict the model or each other, or a limit.
   std::shared_ptr<const Binding> bind(std::span<const Dims> input_dims) const;
+  /// The dims of these values; what is no tensor has none to bind.
   std::shared_ptr<const Binding> bind(std::span<const graph::RuntimeValue> inputs) const;
   /// Bindings that the cache keeps.
   static constexpr size_t max_cached_bindings = 16;

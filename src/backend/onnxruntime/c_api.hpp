@@ -80,9 +80,13 @@ inline constexpr Fallible<const TensorShape*, size_t*> get_rank{61};
 inline constexpr Fallible<const TensorShape*, int64_t*, size_t> get_dims{62};
 inline constexpr Fallible<const TensorShape*, const char**, size_t> get_dim_names{63};
 inline constexpr Fallible<const Value*, TensorShape**> get_tensor_info{65};
+inline constexpr Fallible<const Value*, int*> get_value_type{67};
 inline constexpr Fallible<int, int, MemoryInfo**> create_cpu_memory_info{69};
 inline constexpr Fallible<Allocator*, void*> allocator_free{76};
 inline constexpr Fallible<Allocator**> get_default_allocator{78};
+inline constexpr Fallible<const Value*, int, Allocator*, Value**> get_value{80};
+inline constexpr Fallible<const Value*, size_t*> get_value_count{81};
+inline constexpr Fallible<const Value* const*, size_t, int, Value**> create_value{82};
 inline constexpr Entry<void(Env*)> release_env{92};
 inline constexpr Entry<void(Status*)> release_status{93};
 inline constexpr Entry<void(MemoryInfo*)> release_memory_info{94};
@@ -93,6 +97,7 @@ inline constexpr Entry<void(TypeInfo*)> release_type_info{98};
 inline constexpr Entry<void(TensorShape*)> release_tensor_info{99};
 inline constexpr Entry<void(SessionOptions*)> release_session_options{100};
 inline constexpr Fallible<SessionOptions*, const char*, const char*> add_session_config{130};
+inline constexpr Fallible<const Value*, int*> has_value{192};
 inline constexpr Fallible<SessionOptions*, const char* const*, const Value* const*, size_t>
     add_external_initializers{210};
 inline constexpr Fallible<Value*, size_t, size_t, char**> resize_string_element{252};
@@ -116,6 +121,12 @@ inline constexpr int engine_error = 5;
 inline constexpr int not_implemented = 9;
 inline constexpr int provider_failed = 11;
 }  // namespace code
+
+/// The kinds of a Value.
+namespace kind {
+inline constexpr int tensor = 1;
+inline constexpr int sequence = 2;
+}  // namespace kind
 
 inline constexpr int sequential_execution = 0;
 inline constexpr int all_optimizations = 99;

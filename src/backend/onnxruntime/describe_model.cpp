@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "graph/batch.hpp"
 #include "graph/infer.hpp"
+#include "onnx/import_attributes.hpp"
 
 namespace spinel::backend::ort {
 namespace {
@@ -33,28 +34,31 @@ std::string name_of(const Api& api, const Session* session, const Side& side, si
   return name;
 }
 
-/// Whether the file says which rank the value has; ONNX Runtime reports an unknown one as 0.
-bool has_rank(const std::vector<onnx::ValueInfo>& declared, const std::string& name) {
+/// What the file says of a value's type; nullptr if nothing.
+const onnx::Type* find_declared(const std::vector<onnx::ValueInfo>& declared, const std::string& name) {
   for (const onnx::ValueInfo& info : declared)
-    if (info.name == name) return info.type && info.type->shape;
-  return false;
+    if (info.name == name && info.type) return &*info.type;
+  return nullptr;
 }
 
-/// The type, with Spinel's symbols for dynamic dims: the file's name of it, else "<value>.<axis>".
+/// The type, with Spinel's symbols for dynamic dims: the file's name of it, else "<value>.<axis>". Of what is
+/// no tensor the file tells, and so it does whether there is a rank, for ONNX Runtime reports none as 0.
 ValueType type_of(const Api& api, const Session* session, const Side& side, size_t index,
-                  const std::string& name, bool rank_is_known) {
+                  const std::string& name, const onnx::Type* declared) {
   Handle<TypeInfo> type(api, release_type_info);
   api(Stage::load, side.type, session, index, type.receive());
   const TensorShape* tensor = nullptr;
   api(Stage::load, cast_to_tensor_info, type.get(), &tensor);
-  if (tensor == nullptr)
-    fail(ErrorCode::unsupported, "{} '{}' is no tensor; a model's inputs and outputs must be tensors",
-         side.what, name);
+  if (tensor == nullptr && declared == nullptr)
+    fail(ErrorCode::unsupported, "{} '{}' is no tensor, and the file does not say what it is", side.what,
+         name);
+  if (tensor == nullptr) return onnx::import_type(*declared, name);
   int number = 0;
   size_t rank = 0;
   api(Stage::load, get_element_type, tensor, &number);
   api(Stage::load, get_rank, tensor, &rank);
-  if (rank == 0 && !rank_is_known) return ValueType::tensor(dtype_of_number(number));
+  if (rank == 0 && (declared == nullptr || !declared->shape))
+    return ValueType::tensor(dtype_of_number(number));
   std::vector<int64_t> dims(rank);
   std::vector<const char*> names(rank);
   api(Stage::load, get_dims, tensor, dims.data(), rank);
@@ -79,7 +83,7 @@ std::vector<graph::ValueId> add_values(const Api& api, const Session* session, c
   for (size_t i = 0; i < count; ++i) {
     graph::Value value;
     value.name = name_of(api, session, side, i);
-    value.type = type_of(api, session, side, i, value.name, has_rank(declared, value.name));
+    value.type = type_of(api, session, side, i, value.name, find_declared(declared, value.name));
     ids.push_back(graph.add_value(std::move(value)));
   }
   return ids;

@@ -80,7 +80,7 @@ class OnnxRuntimeModel final : public Model {
     for (size_t i = 0; i < input_dims.size(); ++i) {
       const TensorInfo& info = description_.inputs[i];
       const Dims& dims = input_dims[i];
-      if (!info.has_rank) continue;
+      if (info.kind != ValueKind::tensor || !info.has_rank) continue;
       const auto contradicts = [&](size_t axis) {
         return info.dims[axis] >= 0
                    ? info.dims[axis] != dims[axis]
@@ -102,7 +102,7 @@ class OnnxRuntimeModel final : public Model {
 
   std::optional<Dims> evaluate(const graph::ValueType& type, const graph::Bindings& bindings,
                                const std::string& name) const {
-    if (!type.shape) return std::nullopt;
+    if (!type.is_tensor() || !type.shape) return std::nullopt;
     Dims dims;
     for (const graph::Dim& dim : *type.shape) {
       const auto size = dim.evaluate(bindings);
@@ -176,8 +176,8 @@ std::unique_ptr<Model> compile_for_onnxruntime(onnx::ModelSource source, const C
                                            not_imported->what());
     check_dtype(*description, options);
   }
-  for (const TensorInfo& info : description->inputs) shared->input_names.push_back(info.name);
-  for (const TensorInfo& info : description->outputs) shared->output_names.push_back(info.name);
+  shared->inputs = description->inputs;
+  shared->outputs = description->outputs;
   if (options.log)
     options.log(LogLevel::info, fmt::format("ONNX Runtime {} from {}", shared->environment->library().version,
                                             shared->environment->library().path));

@@ -144,8 +144,8 @@ Shared::Shared(std::shared_ptr<Environment> used, LogCallback callback)
 
 SessionReplica::SessionReplica(std::shared_ptr<Shared> shared, Handle<Session> session)
     : shared_(std::move(shared)), session_(std::move(session)) {
-  for (const std::string& name : shared_->input_names) input_names_.push_back(name.c_str());
-  for (const std::string& name : shared_->output_names) output_names_.push_back(name.c_str());
+  for (const TensorInfo& info : shared_->inputs) input_names_.push_back(info.name.c_str());
+  for (const TensorInfo& info : shared_->outputs) output_names_.push_back(info.name.c_str());
 }
 
 void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<graph::RuntimeValue> outputs,
@@ -155,13 +155,13 @@ void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<
   if (cancelled()) fail(ErrorCode::cancelled, "the run was cancelled");
 
   std::vector<Handle<Value>> held;
-  // What ONNX Runtime hands out below must not be lost for want of memory.
-  held.reserve(inputs.size() + outputs.size());
   std::vector<const Value*> input_values;
-  for (const graph::RuntimeValue& input : inputs) {
-    held.push_back(wrap(api, shared_->memory.get(), input.tensor()));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    wrap(api, shared_->memory.get(), inputs[i], shared_->inputs[i].name, held);
     input_values.push_back(held.back().get());
   }
+  // What ONNX Runtime hands out below must not be lost for want of memory.
+  held.reserve(held.size() + outputs.size());
   // What is null ONNX Runtime allocates, and it is the caller's to release.
   std::vector<Value*> output_values(outputs.size(), nullptr);
   std::vector<bool> direct(outputs.size(), false);
@@ -194,11 +194,11 @@ void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<
   api.check(Stage::run, status);
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (direct[i]) continue;
-    Tensor result = to_tensor(api, output_values[i], shared_->output_names[i]);
+    spinel::Value result = to_value(api, output_values[i], shared_->outputs[i]);
     if (outputs[i].empty())
       outputs[i] = std::move(result);
     else
-      copy_elements(result, outputs[i].tensor());
+      copy_elements(result.tensor(), outputs[i].tensor());
   }
 }
 

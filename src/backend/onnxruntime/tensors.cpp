@@ -102,4 +102,55 @@ Tensor to_tensor(const Api& api, Value* value, const std::string& name) {
   return tensor;
 }
 
+void wrap(const Api& api, const MemoryInfo* memory, const spinel::Value& input, const std::string& name,
+          std::vector<Handle<Value>>& held) {
+  if (input.is_tensor()) {
+    held.push_back(wrap(api, memory, input.tensor()));
+    return;
+  }
+  if (input.empty())
+    fail(ErrorCode::unsupported,
+         "input '{}' is an empty optional, which ONNX Runtime's C functions cannot make; use target 'cpu'",
+         name);
+  if (input.sequence().empty())
+    fail(ErrorCode::unsupported,
+         "input '{}' is an empty sequence, which ONNX Runtime's C functions cannot make; use target 'cpu'",
+         name);
+  std::vector<const Value*> elements;
+  for (const spinel::Value& element : input.sequence()) {
+    if (!element.is_tensor())
+      fail(
+          ErrorCode::unsupported,
+          "input '{}' is a sequence of something other than tensors, which ONNX Runtime's C functions cannot "
+          "make; use target 'cpu'",
+          name);
+    held.push_back(wrap(api, memory, element.tensor()));
+    elements.push_back(held.back().get());
+  }
+  Handle<Value> sequence(api, release_value);
+  api(Stage::run, create_value, elements.data(), elements.size(), kind::sequence, sequence.receive());
+  held.push_back(std::move(sequence));
+}
+
+spinel::Value to_value(const Api& api, Value* value, const TensorInfo& info) {
+  if (info.kind == ValueKind::tensor) return to_tensor(api, value, info.name);
+  int filled = 0;
+  if (value != nullptr) api(Stage::run, has_value, value, &filled);
+  if (filled == 0) return {};
+  int found = 0;
+  api(Stage::run, get_value_type, value, &found);
+  if (found == kind::tensor) return to_tensor(api, value, info.name);
+  if (found != kind::sequence)
+    fail(ErrorCode::unsupported, "output '{}' is neither a tensor nor a sequence of tensors", info.name);
+  size_t count = 0;
+  api(Stage::run, get_value_count, value, &count);
+  Sequence sequence;
+  for (size_t i = 0; i < count; ++i) {
+    Handle<Value> element(api, release_value);
+    api(Stage::run, get_value, value, static_cast<int>(i), default_allocator(api), element.receive());
+    sequence.emplace_back(to_tensor(api, element.get(), info.name));
+  }
+  return sequence;
+}
+
 }  // namespace spinel::backend::ort

@@ -1,6 +1,8 @@
-// Tensors on their way into and out of ONNX Runtime.
+// Values on their way into and out of ONNX Runtime.
 #pragma once
-#include <spinel/tensor.hpp>
+#include <vector>
+
+#include <spinel/engine.hpp>
 
 #include "backend/onnxruntime/environment.hpp"
 
@@ -13,7 +15,14 @@ DType dtype_of_number(int element_type);
 
 /// A value over the tensor's own memory, which must outlive it; strings are copied.
 Handle<Value> wrap(const Api& api, const MemoryInfo* memory, const Tensor& tensor);
+/// The same of an input of any kind. What it is made of goes to `held`, which must outlive it; the last there
+/// is the value. Throws Error(unsupported) for what the C functions cannot make: sequences of nothing or of
+/// sequences, and empty optionals. `name` is for messages.
+void wrap(const Api& api, const MemoryInfo* memory, const spinel::Value& input, const std::string& name,
+          std::vector<Handle<Value>>& held);
 /// An owned copy of a value's contents. `name` is for messages.
 Tensor to_tensor(const Api& api, Value* value, const std::string& name);
+/// The same of an output of any kind.
+spinel::Value to_value(const Api& api, Value* value, const TensorInfo& info);
 
 }  // namespace spinel::backend::ort
