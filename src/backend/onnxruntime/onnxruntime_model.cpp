@@ -176,8 +176,11 @@ std::unique_ptr<Model> compile_for_onnxruntime(onnx::ModelSource source, const C
                                            not_imported->what());
     check_dtype(*description, options);
   }
-  shared->inputs = description->inputs;
-  shared->outputs = description->outputs;
+  for (const TensorInfo& info : description->inputs) shared->input_names.push_back(info.name);
+  for (const TensorInfo& info : description->outputs) {
+    shared->output_names.push_back(info.name);
+    shared->output_kinds.push_back(info.kind);
+  }
   if (options.log)
     options.log(LogLevel::info, fmt::format("ONNX Runtime {} from {}", shared->environment->library().version,
                                             shared->environment->library().path));

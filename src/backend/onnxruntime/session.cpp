@@ -144,8 +144,8 @@ Shared::Shared(std::shared_ptr<Environment> used, LogCallback callback)
 
 SessionReplica::SessionReplica(std::shared_ptr<Shared> shared, Handle<Session> session)
     : shared_(std::move(shared)), session_(std::move(session)) {
-  for (const TensorInfo& info : shared_->inputs) input_names_.push_back(info.name.c_str());
-  for (const TensorInfo& info : shared_->outputs) output_names_.push_back(info.name.c_str());
+  for (const std::string& name : shared_->input_names) input_names_.push_back(name.c_str());
+  for (const std::string& name : shared_->output_names) output_names_.push_back(name.c_str());
 }
 
 void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<graph::RuntimeValue> outputs,
@@ -157,7 +157,7 @@ void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<
   std::vector<Handle<Value>> held;
   std::vector<const Value*> input_values;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    wrap(api, shared_->memory.get(), inputs[i], shared_->inputs[i].name, held);
+    wrap(api, shared_->memory.get(), inputs[i], shared_->input_names[i], held);
     input_values.push_back(held.back().get());
   }
   // What ONNX Runtime hands out below must not be lost for want of memory.
@@ -194,7 +194,8 @@ void SessionReplica::run(std::span<const graph::RuntimeValue> inputs, std::span<
   api.check(Stage::run, status);
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (direct[i]) continue;
-    spinel::Value result = to_value(api, output_values[i], shared_->outputs[i]);
+    const ValueKind kind = shared_->output_kinds.empty() ? ValueKind::tensor : shared_->output_kinds[i];
+    spinel::Value result = to_value(api, output_values[i], kind, shared_->output_names[i]);
     if (outputs[i].empty())
       outputs[i] = std::move(result);
     else

@@ -20,8 +20,9 @@ struct Shared {
   CancelWatch cancel_watch;
   Handle<MemoryInfo> memory;
   std::vector<Tensor> external_data;  ///< Sessions may use it in place.
-  std::vector<TensorInfo> inputs;
-  std::vector<TensorInfo> outputs;
+  std::vector<std::string> input_names;
+  std::vector<std::string> output_names;
+  std::vector<ValueKind> output_kinds;  ///< Empty: all are tensors.
 };
 
 /// Makes one session a SPA from the bytes of `source`, which `file` is the parsed form of. External data is

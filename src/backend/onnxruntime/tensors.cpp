@@ -132,23 +132,23 @@ void wrap(const Api& api, const MemoryInfo* memory, const spinel::Value& input, 
   held.push_back(std::move(sequence));
 }
 
-spinel::Value to_value(const Api& api, Value* value, const TensorInfo& info) {
-  if (info.kind == ValueKind::tensor) return to_tensor(api, value, info.name);
+spinel::Value to_value(const Api& api, Value* value, ValueKind declared, const std::string& name) {
+  if (declared == ValueKind::tensor) return to_tensor(api, value, name);
   int filled = 0;
   if (value != nullptr) api(Stage::run, has_value, value, &filled);
   if (filled == 0) return {};
   int found = 0;
   api(Stage::run, get_value_type, value, &found);
-  if (found == kind::tensor) return to_tensor(api, value, info.name);
+  if (found == kind::tensor) return to_tensor(api, value, name);
   if (found != kind::sequence)
-    fail(ErrorCode::unsupported, "output '{}' is neither a tensor nor a sequence of tensors", info.name);
+    fail(ErrorCode::unsupported, "output '{}' is neither a tensor nor a sequence of tensors", name);
   size_t count = 0;
   api(Stage::run, get_value_count, value, &count);
   Sequence sequence;
   for (size_t i = 0; i < count; ++i) {
     Handle<Value> element(api, release_value);
     api(Stage::run, get_value, value, static_cast<int>(i), default_allocator(api), element.receive());
-    sequence.emplace_back(to_tensor(api, element.get(), info.name));
+    sequence.emplace_back(to_tensor(api, element.get(), name));
   }
   return sequence;
 }

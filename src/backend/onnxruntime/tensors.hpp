@@ -23,6 +23,6 @@ void wrap(const Api& api, const MemoryInfo* memory, const spinel::Value& input, 
 /// An owned copy of a value's contents. `name` is for messages.
 Tensor to_tensor(const Api& api, Value* value, const std::string& name);
 /// The same of an output of any kind.
-spinel::Value to_value(const Api& api, Value* value, const TensorInfo& info);
+spinel::Value to_value(const Api& api, Value* value, ValueKind declared, const std::string& name);
 
 }  // namespace spinel::backend::ort
