@@ -185,6 +185,20 @@ TEST_CASE("engine: height and width are bound at each call", "[engine]") {
   CHECK(contains(message, "Conv"));
 }
 
+TEST_CASE("engine: a dim's name that stands twice in an input does not make it square", "[engine]") {
+  ModelGraph graph;
+  graph.input("a", DType::float32, {std::string("n"), std::string("n")});
+  graph.input("b", DType::float32, {std::string("n"), std::string("n")});
+  graph.node("Add", {"a", "b"}, {"y"}).output("y", DType::float32);
+  const InferEngine engine = load(graph);
+  const Tensor a = random_floats({2, 5}, 1);
+  CHECK(engine.run({a, a})[0].dims() == Dims{2, 5});
+  const std::string said = error_of(ErrorCode::invalid_argument, [&] {
+    engine.run({a, random_floats({2, 4}, 1)});
+  });
+  CHECK(contains(said, "'n.1' is 4"));
+}
+
 TEST_CASE("engine: float16 computes and takes float16, or keeps the file's types", "[engine]") {
   EngineOptions options;
   options.dtype = DType::float16;

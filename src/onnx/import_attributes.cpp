@@ -1,5 +1,7 @@
 #include "onnx/import_attributes.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace spinel::onnx {
@@ -63,6 +65,13 @@ ops::Attribute import_attribute(const Attribute& a, const TensorSource& source) 
   return std::vector<int64_t>{};
 }
 
+graph::Dim declared_dim(std::string_view value, std::string_view param, const graph::Shape& before) {
+  if (param.empty()) return graph::Dim::symbol(fmt::format("{}.{}", value, before.size()));
+  const graph::Dim dim = graph::Dim::symbol(std::string(param));
+  const bool again = std::ranges::any_of(before, [&](const graph::Dim& other) { return equal(other, dim); });
+  return again ? graph::Dim::symbol(fmt::format("{}.{}", param, before.size())) : dim;
+}
+
 graph::ValueType import_type(const Type& type, std::string_view name) {
   switch (type.kind) {
     case Type::Kind::tensor: {
@@ -74,13 +83,10 @@ graph::ValueType import_type(const Type& type, std::string_view name) {
       graph::Shape shape;
       for (const Dim& dim : *type.shape) {
         const bool fixed = dim.kind == Dim::Kind::value && dim.value >= 0;
-        const bool named = dim.kind == Dim::Kind::param && !dim.param.empty();
         if (fixed)
           shape.emplace_back(dim.value);
-        else if (named)
-          shape.push_back(graph::Dim::symbol(std::string(dim.param)));
         else
-          shape.push_back(graph::Dim::symbol(fmt::format("{}.{}", name, shape.size())));
+          shape.push_back(declared_dim(name, dim.kind == Dim::Kind::param ? dim.param : "", shape));
       }
       return graph::ValueType::tensor(dtype, std::move(shape));
     }

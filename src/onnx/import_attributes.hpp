@@ -14,7 +14,14 @@ namespace spinel::onnx {
 /// Throws Error(bad_model) naming the attribute.
 ops::Attribute import_attribute(const Attribute& attribute, const TensorSource& source);
 
-/// The type. Dims without a name become the symbol "<name>.<axis>". Throws Error(bad_model or unsupported).
+/// The dim that a value's type declares for the axis behind `before` under the name `param`, which may be
+/// empty. A dim without a name becomes the symbol "<value>.<axis>". A name that the value has borne on an
+/// axis before becomes
+/// "<param>.<axis>": models whose exporter called every axis the same would take square inputs alone
+/// otherwise.
+graph::Dim declared_dim(std::string_view value, std::string_view param, const graph::Shape& before);
+
+/// The type, its dims without a number by declared_dim(). Throws Error(bad_model or unsupported).
 graph::ValueType import_type(const Type& type, std::string_view name);
 
 }  // namespace spinel::onnx

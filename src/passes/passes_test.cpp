@@ -6,6 +6,7 @@
 #include "onnx/import.hpp"
 #include "onnx/test_model.hpp"
 #include "passes/pipeline.hpp"
+#include "passes/test_passes.hpp"
 
 using namespace spinel;
 using test::int64s;
@@ -118,6 +119,29 @@ TEST_CASE("passes: float16 reaches constants, casts and subgraphs, and clamps wi
   const Tensor x = convert(Tensor::from<float>({1}, {0.5f}), DType::float16);
   const auto y = graph::interpret(graph, {x, Tensor::scalar(true)}, {}, {})[0].tensor();
   CHECK(static_cast<float>(y.data<Half>()[0]) == 32752.0f);
+}
+
+TEST_CASE("passes: in float16 a BatchNormalization's variance may lie beyond float16", "[passes]") {
+  for (const bool lowered : {false, true}) {  // Beside a convolution it becomes part of the layout.
+    ModelGraph model;
+    model.input("x", DType::float32, {int64_t{1}, int64_t{2}, int64_t{4}, int64_t{4}});
+    model.constant("w", Tensor::from<float>({2, 2, 1, 1}, {1, 0, 0, 1}))
+        .constant("scale", Tensor::from<float>({2}, {0.5f, 1}))
+        .constant("shift", Tensor::from<float>({2}, {1, -2}))
+        .constant("mean", Tensor::from<float>({2}, {300, 2}))
+        .constant("variance", Tensor::from<float>({2}, {1e8f, 4}));
+    if (lowered) model.node("Conv", {"x", "w"}, {"conv"});
+    model.node("Relu", {lowered ? "conv" : "x"}, {"positive"})
+        .node("BatchNormalization", {"positive", "scale", "shift", "mean", "variance"}, {"y"})
+        .output("y", DType::float32);
+    const Tensor x = convert(random_floats({1, 2, 4, 4}, 1), DType::float16);
+    const Tensor expected = run(import(model), convert(x, DType::float32));
+    graph::Graph graph = import(model);
+    passes::Settings settings;
+    settings.dtype = DType::float16;
+    passes::run_pipeline(graph, settings);
+    CHECK(test::relative_error(run(graph, x), expected) <= 1e-3);
+  }
 }
 
 TEST_CASE("passes: float32 on a float16 model computes in float32", "[passes]") {

