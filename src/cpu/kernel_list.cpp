@@ -1,6 +1,7 @@
 #include "cpu/kernel_list.hpp"
 
 #include "cpu/element_ops.hpp"
+#include "cpu/int_ops.hpp"
 #include "cpu/matmul.hpp"
 #include "cpu/normalize_ops.hpp"
 #include "cpu/recurrent.hpp"
@@ -67,6 +68,14 @@ const KernelEntry entries[] = {
     {"Transpose", "transpose", make_transpose_kernel},
     // Both operands computed at run time: matmul.cpp.
     {"MatMul", "packed", make_matmul},
+    // Products of 8-bit integers: int_ops.cpp.
+    {"ConvInteger", "int16", make_int_conv_kernel},
+    {"DynamicQuantizeMatMul", "int16", make_int_matmul_kernel},
+    {"MatMulInteger", "int16", make_int_matmul_kernel},
+    {"MatMulIntegerToFloat", "int16", make_int_matmul_kernel},
+    {"QGemm", "int16", make_int_matmul_kernel},
+    {"QLinearConv", "int16", make_int_conv_kernel},
+    {"QLinearMatMul", "int16", make_int_matmul_kernel},
     // Cells that carry a state from step to step: recurrent.cpp.
     {"GRU", "packed", make_recurrent_kernel},
     {"LSTM", "packed", make_recurrent_kernel},

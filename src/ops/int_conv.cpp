@@ -65,23 +65,34 @@ void for_each_tap(const IntConvSizes& sizes, Fn&& fn) {
            channels);
 }
 
-void unfold(const IntConvSizes& sizes, const int16_t* group_channels, int64_t position, int64_t count,
-            int16_t* to) {
-  const int64_t channels = sizes.in_channels;
-  const int64_t depth = channels * sizes.taps();
-  // Taps of one row whose channels lie behind one another are one copy.
-  const WindowAxis& width = sizes.axes[2];
-  const bool joined = sizes.group == 1 && width.dilation == 1;
-  const int64_t step = joined ? width.kernel : 1;
-  for (int64_t i = 0; i < count; ++i) {
-    const int16_t* window = group_channels + window_begin(sizes, position + i);
+/// Where each copy of a window's channels begins in a staged sample, relative to the window, and how long it
+/// is: taps of one row whose channels lie behind one another are one copy.
+struct Runs {
+  std::vector<int64_t> offsets;
+  int64_t length;
+
+  explicit Runs(const IntConvSizes& sizes) {
+    const WindowAxis& width = sizes.axes[2];
+    const bool joined = sizes.group == 1 && width.dilation == 1;
+    const int64_t step = joined ? width.kernel : 1;
+    length = step * sizes.in_channels;
     int64_t tap = 0;
     for_each_tap(sizes, [&](int64_t offset) {
-      if (tap++ % step != 0) return;
-      std::memcpy(to, window + offset, static_cast<size_t>(step * channels) * sizeof(int16_t));
-      to += step * channels;
+      if (tap++ % step == 0) offsets.push_back(offset);
     });
-    if (depth % 2 != 0) *to++ = 0;
+  }
+};
+
+void unfold(const IntConvSizes& sizes, const Runs& runs, const int16_t* group_channels, int64_t position,
+            int64_t count, int16_t* to) {
+  const bool is_odd = sizes.in_channels * sizes.taps % 2 != 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int16_t* window = group_channels + window_begin(sizes, position + i);
+    for (const int64_t offset : runs.offsets) {
+      std::memcpy(to, window + offset, static_cast<size_t>(runs.length) * sizeof(int16_t));
+      to += runs.length;
+    }
+    if (is_odd) *to++ = 0;
   }
 }
 
@@ -134,6 +145,7 @@ void convolve(RunContext& context, const IntConvSizes& sizes, const int16_t* sta
   const int64_t part_columns = (tiles + wanted_parts - 1) / wanted_parts * int_tile_columns;
   const int64_t parts = (sizes.out_channels + part_columns - 1) / part_columns;
   const int64_t sample_elements = staged_elements(sizes);
+  const Runs runs(sizes);
   context.parallel_for_scratch(whole * parts, [&](int64_t task, std::byte* memory) {
     auto* const sums = reinterpret_cast<int32_t*>(memory);
     auto* const rows =
@@ -144,7 +156,7 @@ void convolve(RunContext& context, const IntConvSizes& sizes, const int16_t* sta
     const int64_t g = task / parts / blocks % sizes.group;
     const int64_t sample = task / parts / blocks / sizes.group;
     const int64_t count = std::min(row_block, sizes.positions() - position);
-    unfold(sizes, staged + sample * sample_elements + g * sizes.in_channels, position, count, rows);
+    unfold(sizes, runs, staged + sample * sample_elements + g * sizes.in_channels, position, count, rows);
     for (int64_t c = first; c < last; c += int_tile_columns) {
       const int64_t columns = std::min(int_tile_columns, last - c);
       product.multiply(rows, count, depth, weights.group(g), c, columns, sums, int_tile_columns);
@@ -155,17 +167,17 @@ void convolve(RunContext& context, const IntConvSizes& sizes, const int16_t* sta
 
 }  // namespace
 
+IntConvShape::IntConvShape(const ConvAttrs& attrs, std::span<const int64_t> w)
+    : group(attrs.group), in_channels(w[1]), out_channels(w[0] / attrs.group), taps(1) {
+  for (const int64_t dim : w.subspan(2)) taps *= dim;
+}
+
 IntConvSizes::IntConvSizes(const ConvAttrs& attrs, std::span<const int64_t> x, std::span<const int64_t> w)
-    : samples(0), group(attrs.group), in_channels(0), out_channels(0) {
-  const Dims x_dims(x.begin(), x.end());
-  const Dims w_dims(w.begin(), w.end());
-  check_conv_dims(x_dims, w_dims, group);
-  const auto windows = make_windows(attrs.window, x_dims, {w_dims.begin() + 2, w_dims.end()});
+    : IntConvShape((check_conv_dims({x.begin(), x.end()}, {w.begin(), w.end()}, attrs.group), attrs), w),
+      samples(x[0]),
+      output{x[0], w[0]} {
+  const auto windows = make_windows(attrs.window, {x.begin(), x.end()}, {w.begin() + 2, w.end()});
   axes = as_three(windows);
-  samples = x_dims[0];
-  in_channels = w_dims[1];
-  out_channels = w_dims[0] / group;
-  output = {x_dims[0], w_dims[0]};
   for (const WindowAxis& axis : windows) output.push_back(axis.output);
 }
 
@@ -174,34 +186,34 @@ graph::Scratch IntConvSizes::scratch() const {
           int_block_bytes(depth())};
 }
 
-IntConvWeights::IntConvWeights(const IntConvSizes& sizes, const Tensor& w,
+IntConvWeights::IntConvWeights(const IntConvShape& shape, const Tensor& w,
                                std::span<const int32_t> zero_points, const IntProduct& product) {
-  const int64_t taps = sizes.taps();
+  const int64_t taps = shape.taps;
   const bool is_signed = w.dtype() == DType::int8;
   const auto* bytes = static_cast<const uint8_t*>(w.raw());
   const auto weight = [&](int64_t channel, int64_t in, int64_t tap) {
-    const uint8_t byte = bytes[(channel * sizes.in_channels + in) * taps + tap];
+    const uint8_t byte = bytes[(channel * shape.in_channels + in) * taps + tap];
     const int32_t zero = zero_points[zero_points.size() == 1 ? 0 : static_cast<size_t>(channel)];
     return static_cast<int16_t>((is_signed ? static_cast<int8_t>(byte) : int32_t{byte}) - zero);
   };
-  if (sizes.depthwise()) {
-    data_.resize(static_cast<size_t>(taps * sizes.group));
+  if (shape.depthwise()) {
+    data_.resize(static_cast<size_t>(taps * shape.group));
     for (int64_t tap = 0; tap < taps; ++tap)
-      for (int64_t c = 0; c < sizes.group; ++c)
-        data_[static_cast<size_t>(tap * sizes.group + c)] = weight(c, 0, tap);
+      for (int64_t c = 0; c < shape.group; ++c)
+        data_[static_cast<size_t>(tap * shape.group + c)] = weight(c, 0, tap);
     return;
   }
-  const int64_t depth = sizes.depth();
-  group_elements_ = product.packed_elements(sizes.out_channels, depth);
-  data_.resize(static_cast<size_t>(group_elements_ * sizes.group));
-  std::vector<int16_t> columns(static_cast<size_t>(sizes.out_channels * depth));
-  for (int64_t g = 0; g < sizes.group; ++g) {
-    for (int64_t c = 0; c < sizes.out_channels; ++c)
+  const int64_t depth = shape.depth();
+  group_elements_ = product.packed_elements(shape.out_channels, depth);
+  data_.resize(static_cast<size_t>(group_elements_ * shape.group));
+  std::vector<int16_t> columns(static_cast<size_t>(shape.out_channels * depth));
+  for (int64_t g = 0; g < shape.group; ++g) {
+    for (int64_t c = 0; c < shape.out_channels; ++c)
       for (int64_t tap = 0; tap < taps; ++tap)
-        for (int64_t in = 0; in < sizes.in_channels; ++in)
-          columns[static_cast<size_t>(c * depth + tap * sizes.in_channels + in)] =
-              weight(g * sizes.out_channels + c, in, tap);
-    product.pack(columns.data(), sizes.out_channels, depth, data_.data() + g * group_elements_);
+        for (int64_t in = 0; in < shape.in_channels; ++in)
+          columns[static_cast<size_t>(c * depth + tap * shape.in_channels + in)] =
+              weight(g * shape.out_channels + c, in, tap);
+    product.pack(columns.data(), shape.out_channels, depth, data_.data() + g * group_elements_);
   }
 }
 

@@ -7,19 +7,27 @@
 
 namespace spinel::ops {
 
-/// Sizes of a convolution, spatial axes as three.
-struct IntConvSizes {
-  std::array<WindowAxis, 3> axes;
-  int64_t samples, group;
+/// What the weights [M, C / group, kernel...] alone say of a convolution.
+struct IntConvShape {
+  int64_t group;
   int64_t in_channels, out_channels;  ///< Of one group.
+  int64_t taps;
+
+  IntConvShape(const ConvAttrs& attrs, std::span<const int64_t> w);
+  int64_t depth() const { return even_depth(in_channels * taps); }
+  /// One channel in and out a group, whose sums are too short for products (and for an overflow).
+  bool depthwise() const { return in_channels == 1 && out_channels == 1 && taps < 16384; }
+};
+
+/// Sizes of a convolution, spatial axes as three.
+struct IntConvSizes : IntConvShape {
+  std::array<WindowAxis, 3> axes;
+  int64_t samples;
   Dims output;
 
+  /// Throws Error(invalid_argument) if the dims do not fit.
   IntConvSizes(const ConvAttrs& attrs, std::span<const int64_t> x, std::span<const int64_t> w);
-  int64_t taps() const { return axes[0].kernel * axes[1].kernel * axes[2].kernel; }
-  int64_t depth() const { return even_depth(in_channels * taps()); }
   int64_t positions() const { return axes[0].output * axes[1].output * axes[2].output; }
-  /// One channel in and out a group, whose sums are too short for products (and for an overflow).
-  bool depthwise() const { return in_channels == 1 && out_channels == 1 && taps() < 16384; }
   graph::Scratch scratch() const;
 };
 
@@ -27,7 +35,7 @@ struct IntConvSizes {
 /// One zero point for all or one for each output channel.
 class IntConvWeights {
  public:
-  IntConvWeights(const IntConvSizes& sizes, const Tensor& w, std::span<const int32_t> zero_points,
+  IntConvWeights(const IntConvShape& shape, const Tensor& w, std::span<const int32_t> zero_points,
                  const IntProduct& product);
   const int16_t* group(int64_t g) const { return data_.data() + g * group_elements_; }
 

@@ -61,7 +61,7 @@ const IntProduct& reference_int_product() {
 
 int64_t int_row_block(int64_t depth) {
   constexpr int64_t block_elements = 65536;
-  return std::clamp(block_elements / std::max<int64_t>(depth, 1), int64_t{16}, int_tile_rows);
+  return std::clamp(block_elements / std::max<int64_t>(depth, 1), int64_t{14}, int_tile_rows) / 14 * 14;
 }
 
 uint64_t int_block_bytes(int64_t depth) {

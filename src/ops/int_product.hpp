@@ -43,8 +43,8 @@ struct IntTile {
 };
 using IntTileFn = FunctionRef<void(const IntTile&)>;
 
-/// Largest tile that is given to an IntTileFn.
-constexpr int64_t int_tile_rows = 64;
+/// Largest tile that is given to an IntTileFn; its rows are a multiple of the largest register tile's 14.
+constexpr int64_t int_tile_rows = 56;
 constexpr int64_t int_tile_columns = 64;
 static_assert(int_tile_columns % IntProduct::column_block == 0);
 

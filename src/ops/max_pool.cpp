@@ -1,4 +1,5 @@
 // MaxPool, with the positions of the maxima if they are wanted.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -66,6 +67,46 @@ void run_max_pool(RunContext& context, const MaxPoolAttrs& attrs) {
   });
 }
 
+/// The maxima alone of 8-bit elements: down the window's rows, whole rows at a time, then along them.
+template <class T>
+void run_byte_max_pool(RunContext& context, const MaxPoolAttrs& attrs) {
+  const Tensor& x = context.input(0);
+  const std::vector<WindowAxis> windows = pool_windows(x, attrs.window);
+  T* y = context.output(0, x.dtype(), pool_dims(x, windows)).data<T>().data();
+  const auto axes = as_three(windows);
+  const WindowAxis& depth = axes[0];
+  const WindowAxis& height = axes[1];
+  const WindowAxis& width = axes[2];
+  const int64_t out_rows = depth.output * height.output;
+  context.parallel_for(out_rows * width.output == 0 ? 0 : x.dim(0) * x.dim(1), [&](int64_t plane) {
+    const T* from = x.data<T>().data() + plane * depth.input * height.input * width.input;
+    std::vector<T> highest(static_cast<size_t>(width.input));
+    for (int64_t row = 0; row < out_rows; ++row) {
+      std::ranges::fill(highest, lowest<T>());
+      const int64_t d0 = row / height.output * depth.stride - depth.pad_begin;
+      const int64_t h0 = row % height.output * height.stride - height.pad_begin;
+      for (int64_t tap = 0; tap < depth.kernel * height.kernel; ++tap) {
+        const int64_t d = d0 + tap / height.kernel * depth.dilation;
+        const int64_t h = h0 + tap % height.kernel * height.dilation;
+        if (d < 0 || d >= depth.input || h < 0 || h >= height.input) continue;
+        const T* line = from + (d * height.input + h) * width.input;
+        for (int64_t w = 0; w < width.input; ++w)
+          highest[static_cast<size_t>(w)] = std::max(highest[static_cast<size_t>(w)], line[w]);
+      }
+      T* to = y + (plane * out_rows + row) * width.output;
+      for (int64_t at = 0; at < width.output; ++at) {
+        const int64_t w0 = at * width.stride - width.pad_begin;
+        T best = lowest<T>();
+        for (int64_t tap = 0; tap < width.kernel; ++tap) {
+          const int64_t w = w0 + tap * width.dilation;
+          if (w >= 0 && w < width.input) best = std::max(best, highest[static_cast<size_t>(w)]);
+        }
+        to[at] = best;
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void MaxPoolOp::infer(InferContext& context) const {
@@ -86,6 +127,7 @@ void MaxPoolOp::batch(BatchContext& context) const {
 }
 
 void MaxPoolOp::run(RunContext& context) const {
+  const bool wants_indices = context.output_count() > 1 && context.wants_output(1);
   switch (context.input(0).dtype()) {
     case DType::float32:
       return run_max_pool<float>(context, attrs_);
@@ -96,8 +138,10 @@ void MaxPoolOp::run(RunContext& context) const {
     case DType::float64:
       return run_max_pool<double>(context, attrs_);
     case DType::int8:
+      if (!wants_indices) return run_byte_max_pool<int8_t>(context, attrs_);
       return run_max_pool<int8_t>(context, attrs_);
     case DType::uint8:
+      if (!wants_indices) return run_byte_max_pool<uint8_t>(context, attrs_);
       return run_max_pool<uint8_t>(context, attrs_);
     default:
       fail(ErrorCode::unsupported, "input X of type {} is not supported",

@@ -85,3 +85,15 @@ TEST_CASE("MaxPool infers, splits and refuses", "[max_pool]") {
     infer_op("MaxPool", 12, {{"kernel_shape", Ints{2}}}, {ints({1, 1, 2}, {1, 2})});
   });
 }
+
+TEST_CASE("MaxPool of bytes is the same with and without positions", "[max_pool]") {
+  for (const DType dtype : {DType::uint8, DType::int8}) {
+    const double low = dtype == DType::uint8 ? 0 : -128;
+    const Tensor x = noise({2, 3, 9, 10}, 5, low, low + 256, dtype);
+    const Attributes attributes{{"kernel_shape", std::vector<int64_t>{3, 2}},
+                                {"strides", std::vector<int64_t>{2, 1}},
+                                {"pads", std::vector<int64_t>{1, 1, 1, 0}},
+                                {"dilations", std::vector<int64_t>{1, 3}}};
+    CHECK(same_bits(run_op("MaxPool", 12, attributes, {x})[0], run_op("MaxPool", 12, attributes, {x}, 2)[0]));
+  }
+}
