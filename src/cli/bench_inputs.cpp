@@ -11,8 +11,6 @@
 namespace spinel::cli {
 namespace {
 
-constexpr unsigned seed = 1;
-
 /// "8x3x224x224"
 Dims parse_dims(const std::string& text) {
   Dims dims;
@@ -71,8 +69,8 @@ Tensor random_tensor(const TensorInfo& info, const Dims& dims, std::mt19937& gen
 }  // namespace
 
 BenchInputs::BenchInputs(const InferEngine& engine, const std::vector<std::string>& shapes,
-                         const std::vector<std::string>& files)
-    : engine_(engine) {
+                         const std::vector<std::string>& files, unsigned seed)
+    : engine_(engine), seed_(seed) {
   const std::vector<std::string> shape_texts = values_by_input("--shape", shapes, engine);
   const std::vector<std::string> file_names = values_by_input("--input", files, engine);
   for (size_t i = 0; i < engine.inputs().size(); ++i) {
@@ -153,7 +151,7 @@ BenchBatch BenchInputs::make(std::optional<int64_t> batch) const {
   if (batch) require_batch(*batch);
   BenchBatch made;
   made.size = std::max<int64_t>(engine_.batch_report().fixed_batch, 1);
-  std::mt19937 generator(seed);
+  std::mt19937 generator(seed_);
   bool sized = false;
   for (size_t i = 0; i < engine_.inputs().size(); ++i) {
     const Dims dims = dims_of(i, batch);

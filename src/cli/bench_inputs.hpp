@@ -1,4 +1,4 @@
-// What `spinel bench` feeds a model: the dims of each input, and seeded random numbers or files.
+// What commands feed a model: the dims of each input, and seeded random numbers or files.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -21,10 +21,10 @@ class BenchInputs {
  public:
   /// `shapes` are arguments "NAME:8x3x224x224", `files` "NAME:FILE.npy". Throws Error and UsageError.
   BenchInputs(const InferEngine& engine, const std::vector<std::string>& shapes,
-              const std::vector<std::string>& files);
+              const std::vector<std::string>& files, unsigned seed = 1);
 
   /// Inputs of `batch` samples; nothing: as many as the shapes, files or the model say, else 1. Floats are
-  /// normally distributed, integers and bools 0 or 1, from a fixed seed. Throws Error where the model has no
+  /// normally distributed, integers and bools 0 or 1, from the seed. Throws Error where the model has no
   /// such batch or leaves dims open that no shape gives.
   BenchBatch make(std::optional<int64_t> batch) const;
 
@@ -34,6 +34,7 @@ class BenchInputs {
   void require_batch(int64_t batch) const;
 
   const InferEngine& engine_;
+  unsigned seed_;
   std::vector<std::optional<Dims>> shapes_;
   std::vector<Tensor> files_;    ///< Undefined where no file was given.
   std::vector<int> batch_axes_;  ///< -1: none.

@@ -9,6 +9,8 @@ Action set_up_classify(CLI::App& app);
 Action set_up_bench(CLI::App& app);
 Action set_up_build(CLI::App& app);
 Action set_up_conformance(CLI::App& app);
+Action set_up_compare(CLI::App& app);
+Action set_up_dump(CLI::App& app);
 Action set_up_version(CLI::App& app);
 
 std::span<const Command> commands() {
@@ -20,6 +22,8 @@ std::span<const Command> commands() {
       {"build", "Compile a model once and write it as an engine file", set_up_build},
       {"bench", "Latency, throughput and memory of a model", set_up_bench},
       {"conformance", "Run cases in the layout of the ONNX project's tests", set_up_conformance},
+      {"compare", "How far two engines' results are apart, and from which layer on", set_up_compare},
+      {"dump", "Write the values between a model's layers, and compare them with others'", set_up_dump},
       {"version", "Version and targets of this build", set_up_version},
   };
   return all;
