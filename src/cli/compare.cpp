@@ -107,62 +107,60 @@ std::vector<std::string> shortened(const std::vector<std::string>& nodes,
   return out;
 }
 
-/// Runs pairs of engines on shared inputs.
-class Comparison {
- public:
-  Comparison(const CompareCommand& command, const EngineOptions& options, const InferEngine& reference)
-      : command_(command), options_(options), reference_(reference) {}
+/// Both sides' inputs of one seed, and the reference's results.
+struct Sample {
+  FedEngine actual;
+  FedEngine expected;
+  std::vector<Tensor> expected_results;
 
-  /// Feeds both with inputs of this seed.
-  void feed(const InferEngine& examined, unsigned seed) {
-    actual_.engine = &examined;
-    expected_.engine = &reference_;
-    actual_.inputs = BenchInputs(examined, command_.shapes, command_.inputs, seed).make(std::nullopt).inputs;
-    share_inputs(actual_, expected_);
-    expected_results_ = reference_.run(expected_.inputs);
+  Sample(const CompareCommand& command, const InferEngine& examined, const InferEngine& reference,
+         unsigned seed)
+      : actual{&examined,
+               BenchInputs(examined, command.shapes, command.inputs, seed).make(std::nullopt).inputs},
+        expected{&reference, {}} {
+    share_inputs(actual, expected);
+    expected_results = reference.run(expected.inputs);
   }
-  std::vector<Compared> outputs() const { return outputs_of(*actual_.engine); }
-  std::vector<ComparedLayer> layers(bool own_errors) const {
-    return compare_layers(actual_, expected_, own_errors);
-  }
-  /// The worst diff2 of another engine of the examined model on the same inputs.
-  double measure(const Json& pass) const {
-    EngineOptions options = options_;
-    options.pass_path.clear();
-    options.pass_json = pass.dump();
-    options.log = nullptr;
-    return worst_of(outputs_of(InferEngine(options)));
-  }
-
- private:
   std::vector<Compared> outputs_of(const InferEngine& engine) const {
-    return compare_outputs(engine, engine.run(actual_.inputs), reference_, expected_results_);
+    return compare_outputs(engine, engine.run(actual.inputs), *expected.engine, expected_results);
   }
-
-  const CompareCommand& command_;
-  const EngineOptions& options_;
-  const InferEngine& reference_;
-  FedEngine actual_{};
-  FedEngine expected_{};
-  std::vector<Tensor> expected_results_;
 };
 
-Advice advise(const CompareCommand& command, const EngineOptions& options, const InferEngine& examined,
-              const Findings& findings, Comparison& comparison) {
+/// The worst diff2 of the examined model under another pass configuration.
+double measure(EngineOptions options, const Json& pass, std::span<const Sample> samples) {
+  options.pass_path.clear();
+  options.pass_json = pass.dump();
+  options.log = nullptr;
+  const InferEngine engine(options);
+  double worst = 0;
+  for (const Sample& sample : samples) worst = std::max(worst, worst_of(sample.outputs_of(engine)));
+  return worst;
+}
+
+/// A list that fits one input alone is no advice: random inputs are taken several times, and the result is
+/// tried on others.
+Advice advise(const CompareCommand& command, const EngineOptions& options, const Sample& first,
+              const Findings& findings) {
+  constexpr unsigned sample_count = 3;
+  const auto sample = [&](unsigned number) {
+    return Sample(command, *first.actual.engine, *first.expected.engine, command.seed + number);
+  };
+  std::vector<Sample> samples{first};
+  for (unsigned i = 1; i < sample_count; ++i) samples.push_back(sample(i));
   Advice advice;
   int trial = 0;
   advice.found = suggest_float32(
       findings.layers, findings.limit, command.max_trials, [&](const std::vector<std::string>& nodes) {
-        const double diff2 = comparison.measure(pass_with(options, nodes));
+        const double diff2 = measure(options, pass_with(options, nodes), samples);
         fmt::print(stderr, "trial {}: {} nodes in float32, diff2 {:.3g}\n", ++trial, nodes.size(), diff2);
         return diff2;
       });
   const auto operators = operators_of(options.ckpt);
   advice.model_nodes = operators.size();
   advice.pass = pass_with(options, shortened(advice.found.nodes, operators));
-  advice.verified_diff2 = comparison.measure(advice.pass);
-  comparison.feed(examined, command.seed + 1);
-  advice.other_diff2 = comparison.measure(advice.pass);
+  advice.verified_diff2 = measure(options, advice.pass, samples);
+  const Sample other = sample(sample_count);
+  advice.other_diff2 = measure(options, advice.pass, {&other, 1});
   return advice;
 }
 
@@ -273,14 +271,13 @@ int CompareCommand::run() const {
         "--suggest looks for what float16 breaks: the examined side must be an ONNX file with "
         "--target cpu and --dtype float16");
 
-  Comparison comparison(*this, options, reference);
-  comparison.feed(examined, seed);
+  const Sample sample(*this, examined, reference, seed);
   Findings findings;
   findings.limit =
       threshold > 0 ? threshold : default_limit(examined.compute_dtype(), reference.compute_dtype());
-  findings.outputs = comparison.outputs();
+  findings.outputs = sample.outputs_of(examined);
   findings.passed = worst_of(findings.outputs) <= findings.limit;
-  if (layers || (suggest && !findings.passed)) findings.layers = comparison.layers(is_cpu);
+  if (layers || suggest) findings.layers = compare_layers(sample.actual, sample.expected, is_cpu);
   const auto bad = std::ranges::find_if(
       findings.layers, [&](const ComparedLayer& layer) { return !layer.compared.passes(findings.limit); });
   if (bad != findings.layers.end()) findings.first_bad = &*bad;
@@ -291,7 +288,7 @@ int CompareCommand::run() const {
       findings.worst_alone = &layer;
 
   std::optional<Advice> advice;
-  if (suggest) advice = advise(*this, options, examined, findings, comparison);
+  if (suggest) advice = advise(*this, options, sample, findings);
   if (json) {
     Json document = {{"examined", side_json(model, examined)}, {"reference", side_json(other, reference)}};
     document.update(to_json(findings));
