@@ -92,6 +92,8 @@ Compared compare_tensors(const std::string& name, const Tensor& actual, const Te
   out.reference_dtype = reference.dtype();
   try {
     out.difference = difference(actual, reference, threshold);
+    if (out.dtype == DType::float16 && out.reference_dtype != out.dtype)
+      out.rounding = difference(convert(reference, out.dtype), reference).diff2;
   } catch (const Error& error) {
     out.mismatch = error.what();
   }
@@ -108,6 +110,7 @@ Json to_json(const Compared& compared) {
   }
   const Difference& d = compared.difference;
   json["diff2"] = number(d.diff2);
+  json["rounding_diff2"] = number(compared.rounding);
   json["diff3_max"] = number(d.diff3_max);
   json["diff3_mean"] = number(d.diff3_mean);
   json["abs_max"] = number(d.abs_max);
@@ -120,7 +123,13 @@ Json to_json(const Compared& compared) {
 }
 
 std::string text_of(const Compared& compared) {
-  return compared.mismatch.empty() ? describe(compared.difference) : compared.mismatch;
+  if (!compared.mismatch.empty()) return compared.mismatch;
+  std::string text = describe(compared.difference);
+  // Plain rounding is 2e-4; more means values that float16 holds badly or not at all.
+  constexpr double remarkable = 1e-3;
+  if (compared.rounding > remarkable)
+    text += fmt::format(", rounding the reference to float16 alone {:.3g}", compared.rounding);
+  return text;
 }
 
 void share_inputs(FedEngine& actual, FedEngine& reference) {

@@ -22,6 +22,9 @@ struct Compared {
   DType dtype = DType::undefined;  ///< Of the actual one.
   DType reference_dtype = DType::undefined;
   Difference difference;
+  /// diff2 of the reference rounded to the actual float16 from itself: no engine that gives float16 out does
+  /// better. 0 where both are of one type.
+  double rounding = 0;
   std::string mismatch;  ///< Why the two cannot be compared, as other dims; empty: they can.
 
   /// diff2; infinite if the two cannot be compared.

@@ -102,6 +102,21 @@ class CompareTest(ProgramTest):
         self.spinel("compare", model, *CPU, "--dtype", "float16", "--pass_path",
                     self.write("none.json", b'{"skip_ops": ["first"]}'), status=1)
 
+    def test_tells_what_rounding_alone_does(self):
+        """Results of 1e-7 lie below float16's smallest normal number: no list of operators helps."""
+        nodes = [helper.make_node("Mul", ["x", "small"], ["s"], "shrink"), helper.make_node("Sin", ["s"], ["y"], "sin")]
+        model = save_model(self.path("small.onnx"), nodes, [info("x", TensorProto.FLOAT, [1000])],
+                           [info("y", TensorProto.FLOAT, [1000])], {"small": np.float32(1e-7)})
+        found = self.compare(model, *CPU, "--dtype", "float16", "--suggest", status=1)
+        output = found["outputs"][0]
+        self.assertGreater(output["rounding_diff2"], 0.05)
+        self.assertFalse(found["suggestion"]["met"])
+        kept = self.compare(MODEL, *CPU, "--dtype", "float16")["outputs"][0]
+        self.assertTrue(0 < kept["rounding_diff2"] < 3e-4)
+        text = self.spinel("compare", model, *CPU, "--dtype", "float16", "--suggest", status=1).stdout
+        self.assertIn("rounding the reference to float16 alone", text)
+        self.assertIn("no list helps", text)
+
     def test_nothing_to_suggest(self):
         advice = self.compare(MODEL, *CPU, "--dtype", "float16", "--suggest")["suggestion"]
         self.assertTrue(advice["met"])
