@@ -1,7 +1,8 @@
 // NonMaxSuppression: of the boxes of each class, the best ones that do not overlap a better one too much.
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <numeric>
+#include <functional>
 
 #include "ops/compute_type.hpp"
 #include "ops/op_args.hpp"
@@ -103,6 +104,8 @@ class NonMaxSuppression final : public Op {
           ErrorCode::invalid_argument,
           "boxes {} and scores {} do not fit: they must be [batches, boxes, 4] and [batches, classes, boxes]",
           describe(boxes), describe(scores));
+    if (boxes.dim(1) > int64_t{0xffffffff})
+      fail(ErrorCode::unsupported, "{} boxes an image are more than can be told apart", boxes.dim(1));
     const int64_t most = context.has_input(2) ? int_scalar(context, 2, "max_output_boxes_per_class") : 0;
     const double iou = context.has_input(3) ? float_scalar(context, 3, "iou_threshold") : 0;
     if (!(iou >= 0 && iou <= 1))
@@ -136,28 +139,36 @@ class NonMaxSuppression final : public Op {
  private:
   static std::vector<int64_t> select(const Boxes& boxes, const float* scores, size_t most, float iou,
                                      std::optional<float> least_score) {
-    std::vector<int64_t> order;
+    std::vector<uint64_t> ranks;
     for (size_t i = 0; i < boxes.size(); ++i)
-      if (!least_score || scores[i] > *least_score) order.push_back(static_cast<int64_t>(i));
-    const auto worse = [scores](int64_t a, int64_t b) {
-      const bool nan_a = std::isnan(scores[a]), nan_b = std::isnan(scores[b]);
-      if (nan_a != nan_b) return nan_a;
-      return nan_a || scores[a] == scores[b] ? a > b : scores[a] < scores[b];
-    };
-    // A heap: often few of many candidates are looked at.
-    std::ranges::make_heap(order, worse);
+      if (!least_score || scores[i] > *least_score) ranks.push_back(rank(scores[i], i));
     Boxes chosen;
     std::vector<int64_t> out;
-    while (!order.empty() && out.size() < most) {
-      std::ranges::pop_heap(order, worse);
-      const int64_t next = order.back();
-      order.pop_back();
-      if (is_suppressed(chosen, boxes, static_cast<size_t>(next), iou)) continue;
-      chosen.push(boxes, static_cast<size_t>(next));
-      out.push_back(next);
+    // Often few of many candidates are looked at: they are sorted piece by piece.
+    const auto end = ranks.end();
+    auto begin = ranks.begin();
+    for (std::ptrdiff_t piece = 256; begin != end && out.size() < most; piece *= 2) {
+      const auto stop = end - begin > piece ? begin + piece : end;
+      if (stop != end) std::nth_element(begin, stop, end, std::greater<>());
+      std::sort(begin, stop, std::greater<>());
+      for (; begin != stop && out.size() < most; ++begin) {
+        const size_t box = index_of(*begin);
+        if (is_suppressed(chosen, boxes, box, iou)) continue;
+        chosen.push(boxes, box);
+        out.push_back(static_cast<int64_t>(box));
+      }
     }
     return out;
   }
+
+  /// A number that is larger for larger scores, and for equal ones for smaller indices (which are below
+  /// 2^32). NaN counts as the smallest score.
+  static uint64_t rank(float score, size_t index) {
+    const uint32_t bits = std::bit_cast<uint32_t>(score + 0.0f);  // -0 becomes 0.
+    const uint32_t ordered = std::isnan(score) ? 0 : (bits >> 31) != 0 ? ~bits : bits | 0x80000000u;
+    return uint64_t{ordered} << 32 | (0xffffffffu - static_cast<uint32_t>(index));
+  }
+  static size_t index_of(uint64_t rank) { return 0xffffffffu - static_cast<uint32_t>(rank); }
 
   bool center_format_;
 };
