@@ -1,4 +1,5 @@
 // GridSample: a picture or volume read at the places that a grid names.
+#include <array>
 #include <cmath>
 
 #include "ops/compute_type.hpp"
@@ -21,7 +22,7 @@ struct GridSampleAttrs {
 };
 
 /// Grid points that one task computes.
-constexpr int64_t block = 256;
+constexpr int64_t block = 2048;
 
 /// The element that stands at `at` of an axis of `size` elements; -1 where there is none.
 int64_t padded(int64_t at, int64_t size, const GridSampleAttrs& attrs) {
@@ -43,6 +44,7 @@ template <class T>
 struct AxisTaps {
   int64_t index[4];
   T weight[4];
+  bool plain = false;  ///< No tap lies outside: the indices follow each other.
 };
 
 template <class T>
@@ -54,8 +56,10 @@ AxisTaps<T> axis_taps(T coordinate, int64_t size, const GridSampleAttrs& attrs) 
   at = std::clamp(at, T{-1e9}, T{1e9});
   AxisTaps<T> out;
   if (attrs.mode == Mode::nearest) {
-    out.index[0] = padded(static_cast<int64_t>(std::nearbyint(at)), size, attrs);
+    const int64_t nearest = static_cast<int64_t>(std::nearbyint(at));
+    out.index[0] = padded(nearest, size, attrs);
     out.weight[0] = 1;
+    out.plain = nearest >= 0 && nearest < size;
     return out;
   }
   const T floor = std::floor(at);
@@ -66,6 +70,7 @@ AxisTaps<T> axis_taps(T coordinate, int64_t size, const GridSampleAttrs& attrs) 
     out.index[1] = padded(low + 1, size, attrs);
     out.weight[0] = 1 - x;
     out.weight[1] = x;
+    out.plain = low >= 0 && low + 1 < size;
     return out;
   }
   // Keys' cubic kernel with a = -0.75.
@@ -77,62 +82,100 @@ AxisTaps<T> axis_taps(T coordinate, int64_t size, const GridSampleAttrs& attrs) 
     out.index[tap] = padded(low - 1 + tap, size, attrs);
     out.weight[tap] = weights[tap];
   }
+  out.plain = low >= 1 && low + 2 < size;
   return out;
 }
 
-/// Where the points of a block read a plane: for each tap (row-major over the axes' taps) and point an offset
-/// (-1 where there is no element) and a weight.
+/// Where the points of a block read a plane, tap by tap (row-major over the axes' taps). A point whose taps
+/// all lie within the plane is plain: there they are at the first one's offset plus what `step` has for each.
+/// Plain points come first.
 template <class T>
 struct BlockTaps {
-  std::vector<int64_t> offset;  ///< [taps][block]
-  std::vector<T> weight;        ///< [taps][block]
   int64_t taps = 0;
-  bool outside = false;  ///< Some taps read nothing.
+  int64_t plain = 0;            ///< How many points are plain.
+  std::vector<int64_t> point;   ///< Which point of the block each is.
+  std::vector<T> weight;        ///< [point][taps]
+  std::vector<int64_t> offset;  ///< [point][taps], -1 where there is no element.
+  std::vector<int64_t> step;    ///< [taps]
 };
 
 /// `grid` holds for each point its coordinates, the last axis first.
 template <class T>
-void place(const T* grid, int64_t count, const Dims& spatial, const GridSampleAttrs& attrs,
-           BlockTaps<T>& out) {
+BlockTaps<T> place(const T* grid, int64_t count, const Dims& spatial, const GridSampleAttrs& attrs) {
   const size_t rank = spatial.size();
   const int64_t per_axis = attrs.taps();
+  BlockTaps<T> out;
   out.taps = 1;
   for (size_t i = 0; i < rank; ++i) out.taps *= per_axis;
-  out.offset.resize(static_cast<size_t>(out.taps * block));
-  out.weight.resize(static_cast<size_t>(out.taps * block));
-  out.outside = false;
+  out.weight.resize(static_cast<size_t>(out.taps * count));
+  out.offset.resize(static_cast<size_t>(out.taps * count));
+  // Which tap of each axis a tap is.
+  std::vector<std::array<int64_t, 3>> which(static_cast<size_t>(out.taps));
+  for (int64_t tap = 0; tap < out.taps; ++tap) {
+    int64_t rest = tap, step = 0, stride = 1;
+    for (size_t i = rank; i-- > 0; rest /= per_axis, stride *= spatial[i]) {
+      which[static_cast<size_t>(tap)][i] = rest % per_axis;
+      step += rest % per_axis * stride;
+    }
+    out.step.push_back(step);
+  }
+  out.point.resize(static_cast<size_t>(count));
+  int64_t others = count;  // Filled from the end.
   for (int64_t point = 0; point < count; ++point) {
     AxisTaps<T> axes[3];
-    for (size_t i = 0; i < rank; ++i)
+    bool plain = true;
+    for (size_t i = 0; i < rank; ++i) {
       axes[i] = axis_taps(grid[point * static_cast<int64_t>(rank) + static_cast<int64_t>(rank - 1 - i)],
                           spatial[i], attrs);
+      plain = plain && axes[i].plain;
+    }
+    const int64_t slot = plain ? out.plain++ : --others;
+    out.point[static_cast<size_t>(slot)] = point;
     for (int64_t tap = 0; tap < out.taps; ++tap) {
       int64_t offset = 0;
       T weight = 1;
-      int64_t divisor = out.taps;
       for (size_t i = 0; i < rank; ++i) {
-        divisor /= per_axis;
-        const int64_t which = tap / divisor % per_axis;
-        offset = offset < 0 || axes[i].index[which] < 0 ? -1 : offset * spatial[i] + axes[i].index[which];
-        weight *= axes[i].weight[which];
+        const auto at = static_cast<size_t>(which[static_cast<size_t>(tap)][i]);
+        offset = offset < 0 || axes[i].index[at] < 0 ? -1 : offset * spatial[i] + axes[i].index[at];
+        weight *= axes[i].weight[at];
       }
-      out.outside = out.outside || offset < 0;
-      out.offset[static_cast<size_t>(tap * block + point)] = offset;
-      out.weight[static_cast<size_t>(tap * block + point)] = weight;
+      out.offset[static_cast<size_t>(slot * out.taps + tap)] = offset;
+      out.weight[static_cast<size_t>(slot * out.taps + tap)] = weight;
     }
+  }
+  return out;
+}
+
+/// The plain points of a block.
+template <int64_t taps, class T>
+void interpolate_plain(const T* plane, const BlockTaps<T>& from, T* y) {
+  const int64_t* const step = from.step.data();
+  for (int64_t i = 0; i < from.plain; ++i) {
+    const T* weight = from.weight.data() + i * taps;
+    const T* first = plane + from.offset[static_cast<size_t>(i * taps)];
+    T sum = weight[0] * first[0];
+    for (int64_t tap = 1; tap < taps; ++tap) sum += weight[tap] * first[step[tap]];
+    y[from.point[static_cast<size_t>(i)]] = sum;
   }
 }
 
 template <class T>
-void interpolate(const T* plane, const BlockTaps<T>& taps, int64_t count, T* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] = 0;
-  for (int64_t tap = 0; tap < taps.taps; ++tap) {
-    const int64_t* offset = taps.offset.data() + tap * block;
-    const T* weight = taps.weight.data() + tap * block;
-    if (taps.outside)
-      for (int64_t i = 0; i < count; ++i) y[i] += offset[i] < 0 ? T{0} : weight[i] * plane[offset[i]];
-    else
-      for (int64_t i = 0; i < count; ++i) y[i] += weight[i] * plane[offset[i]];
+void interpolate(const T* plane, const BlockTaps<T>& from, T* y) {
+  int64_t begin = from.plain;
+  if (from.taps == 4)
+    interpolate_plain<4>(plane, from, y);
+  else if (from.taps == 8)
+    interpolate_plain<8>(plane, from, y);
+  else if (from.taps == 16)
+    interpolate_plain<16>(plane, from, y);
+  else
+    begin = 0;
+  for (size_t i = static_cast<size_t>(begin); i < from.point.size(); ++i) {
+    const size_t taps = static_cast<size_t>(from.taps);
+    T sum = 0;
+    for (size_t at = i * taps; at < (i + 1) * taps; ++at)
+      if (from.offset[at] >= 0) sum += from.weight[at] * plane[from.offset[at]];
+    y[from.point[i]] = sum;
   }
 }
 
@@ -223,9 +266,8 @@ class GridSample final : public Op {
       const int64_t sample = task / s.blocks;
       const int64_t begin = task % s.blocks * block;
       const int64_t count = std::min(block, s.points - begin);
-      BlockTaps<T> taps;
-      place(grid.data() + (sample * s.points + begin) * rank, count, s.spatial, attrs_, taps);
-      fn(sample, begin, count, taps);
+      fn(sample, begin, count,
+         place(grid.data() + (sample * s.points + begin) * rank, count, s.spatial, attrs_));
     });
   }
 
@@ -235,9 +277,9 @@ class GridSample final : public Op {
     const Sizes s = sizes(x, context.input(1));
     const ComputeInput<T> from(x);
     ComputeOutput<T> y(context, 0, x.dtype(), s.out);
-    for_blocks<T>(context, s, [&](int64_t sample, int64_t begin, int64_t count, const BlockTaps<T>& taps) {
+    for_blocks<T>(context, s, [&](int64_t sample, int64_t begin, int64_t, const BlockTaps<T>& taps) {
       for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c)
-        interpolate(from.data() + c * s.plane, taps, count, y.data() + c * s.points + begin);
+        interpolate(from.data() + c * s.plane, taps, y.data() + c * s.points + begin);
     });
     y.store();
   }
@@ -250,15 +292,15 @@ class GridSample final : public Op {
     const auto all = [&]<class Coordinate>(Coordinate) {
       with_storage_type(x.dtype(), [&](auto type) {
         using T = decltype(type);
-        for_blocks<Coordinate>(context, s,
-                               [&](int64_t sample, int64_t begin, int64_t count, const auto& taps) {
-                                 for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c)
-                                   for (int64_t i = 0; i < count; ++i) {
-                                     const int64_t offset = taps.offset[static_cast<size_t>(i)];
-                                     storage<T>(y)[c * s.points + begin + i] =
-                                         offset < 0 ? T{} : storage<T>(x)[c * s.plane + offset];
-                                   }
-                               });
+        for_blocks<Coordinate>(
+            context, s, [&](int64_t sample, int64_t begin, int64_t count, const auto& taps) {
+              for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c)
+                for (int64_t i = 0; i < count; ++i) {
+                  const int64_t offset = taps.offset[static_cast<size_t>(i)];
+                  storage<T>(y)[c * s.points + begin + taps.point[static_cast<size_t>(i)]] =
+                      offset < 0 ? T{} : storage<T>(x)[c * s.plane + offset];
+                }
+            });
       });
     };
     compute_in(context.input(1).dtype(), all);

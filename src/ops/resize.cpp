@@ -8,6 +8,7 @@
 #include "ops/axis_gather.hpp"
 #include "ops/compute_type.hpp"
 #include "ops/int_rules.hpp"
+#include "ops/numeric.hpp"
 
 namespace spinel::ops {
 namespace {
@@ -150,41 +151,76 @@ void extrapolate(const ResizeAttrs& attrs, T* values, const Dims& dims, const st
   }
 }
 
+/// Interpolates along one axis of [outer, taps' input, inner].
+template <class T>
+void interpolate_axis(RunContext& context, const ResizeTaps& taps, int64_t outer, int64_t input,
+                      int64_t inner, const T* x, T* y) {
+  const int64_t output = std::ssize(taps.outside);
+  const std::vector<T> weights(taps.weight.begin(), taps.weight.end());
+  context.parallel_for(outer, [&](int64_t i) {
+    const T* from = x + i * input * inner;
+    T* to = y + i * output * inner;
+    for (int64_t o = 0; o < output; ++o, to += inner) {
+      const T* weight = weights.data() + o * taps.taps;
+      const int64_t* index = taps.index.data() + o * taps.taps;
+      if (inner == 1) {
+        T sum = 0;
+        for (int64_t tap = 0; tap < taps.taps; ++tap)
+          if (weight[tap] != 0) sum += weight[tap] * from[index[tap]];
+        *to = sum;
+        continue;
+      }
+      bool first = true;
+      for (int64_t tap = 0; tap < taps.taps; ++tap) {
+        if (weight[tap] == 0) continue;
+        const T* source = from + index[tap] * inner;
+        if (first)
+          for (int64_t k = 0; k < inner; ++k) to[k] = weight[tap] * source[k];
+        else
+          for (int64_t k = 0; k < inner; ++k) to[k] += weight[tap] * source[k];
+        first = false;
+      }
+      if (first) std::fill_n(to, inner, T{0});
+    }
+  });
+}
+
+/// Results for an integer type: antialiased and cubic ones are rounded, others cut off, as ONNX Runtime does;
+/// the rounding errors of a sum of weights must not cost a whole step.
+template <class T>
+void make_whole(const ResizeRule& rule, T* values, int64_t count) {
+  const bool rounded = rule.antialias || rule.mode == ResizeMode::cubic;
+  for (int64_t i = 0; i < count; ++i)
+    values[i] =
+        rounded ? std::floor(values[i] + T{0.5}) : std::trunc(values[i] + std::copysign(T{1e-5}, values[i]));
+}
+
 /// One axis after the other, the last first.
 template <class T>
 void run_weighted(const ResizeAttrs& attrs, RunContext& context, const Dims& dims,
                   const std::vector<ResizeTaps>& taps) {
   const Tensor& x = context.input(0);
-  ComputeOutput<T> y(context, 0, x.dtype(), dims);
-  if (y.count() == 0) return;
+  Tensor& out = context.output(0, x.dtype(), dims);
+  const int64_t count = out.element_count();
+  if (count == 0) return;
   const ComputeInput<T> from(x);
-  Dims now = x.dims();
-  std::vector<T> values(from.data(), from.data() + x.element_count());
+  const T* now = from.data();
+  Dims sizes = x.dims();
+  std::vector<T> values, next;
   for (size_t axis = dims.size(); axis-- > 0;) {
-    const ResizeTaps& t = taps[axis];
-    if (t.identity) continue;
-    const int64_t inner = dim_product(now, axis + 1, now.size());
-    const int64_t outer = dim_product(now, 0, axis);
-    const int64_t input = now[axis];
-    const int64_t output = dims[axis];
-    std::vector<T> next(static_cast<size_t>(outer * output * inner), T{0});
-    context.parallel_for(outer, [&](int64_t i) {
-      for (int64_t o = 0; o < output; ++o)
-        for (int64_t tap = 0; tap < t.taps; ++tap) {
-          const size_t at = static_cast<size_t>(o * t.taps + tap);
-          const T weight = static_cast<T>(t.weight[at]);
-          if (weight == 0) continue;
-          const T* source = values.data() + (i * input + t.index[at]) * inner;
-          T* to = next.data() + (i * output + o) * inner;
-          for (int64_t k = 0; k < inner; ++k) to[k] += weight * source[k];
-        }
-    });
-    values = std::move(next);
-    now[axis] = output;
+    if (taps[axis].identity) continue;
+    const int64_t inner = dim_product(sizes, axis + 1, sizes.size());
+    const int64_t outer = dim_product(sizes, 0, axis);
+    next.resize(static_cast<size_t>(outer * dims[axis] * inner));
+    interpolate_axis(context, taps[axis], outer, sizes[axis], inner, now, next.data());
+    std::swap(values, next);
+    now = values.data();
+    sizes[axis] = dims[axis];
   }
-  std::ranges::copy(values, y.data());
-  extrapolate(attrs, y.data(), dims, taps);
-  y.store();
+  if (now == from.data()) values.assign(now, now + count);
+  extrapolate(attrs, values.data(), dims, taps);
+  if (is_integer(x.dtype())) make_whole(attrs.rule, values.data(), count);
+  store(values.data(), out, 0, count);
 }
 
 ResizeMode parse_mode(const OpArgs& args) {
@@ -230,8 +266,8 @@ void ResizeOp::infer(InferContext& context) const {
   const DType dtype = context.dtype(0);
   if (attrs_.rule.mode == ResizeMode::nearest)
     require_movable(dtype);
-  else
-    require_float(context, 0, "X");
+  else if (dtype != DType::undefined && !is_float(dtype) && !is_integer(dtype))
+    fail(ErrorCode::unsupported, "elements of type {} cannot be interpolated", dtype_name(dtype));
   const Shape* x = context.shape(0);
   if (x == nullptr) return context.set_tensor(0, dtype);
   const std::vector<size_t> axes = attrs_.order(x->size());
@@ -290,8 +326,10 @@ void ResizeOp::run(RunContext& context) const {
     taps.push_back(resize_taps(attrs_.rule, axis));
   }
   if (attrs_.rule.mode == ResizeMode::nearest) return run_nearest(attrs_, context, dims, taps);
-  require_float(x, "X");
-  compute_in(x.dtype(), [&](auto type) { run_weighted<decltype(type)>(attrs_, context, dims, taps); });
+  if (is_float(x.dtype()) && x.dtype() != DType::float64)
+    run_weighted<float>(attrs_, context, dims, taps);
+  else
+    run_weighted<double>(attrs_, context, dims, taps);
 }
 
 OpPtr make_resize(const OpArgs& args) {

@@ -148,7 +148,29 @@ TEST_CASE("Resize infers, splits and refuses", "[resize]") {
     run_values(*op, {noise({2}), RuntimeValue(), floats({1}, {-1})});
   });
   expect_error(ErrorCode::bad_model, "mode 'area'", [] { make("Resize", 13, {{"mode", "area"}}); });
-  expect_error(ErrorCode::unsupported, "int64", [] {
-    infer_op("Resize", 13, {{"mode", "linear"}}, {ints({2}, {1, 2}), InferInput::absent(), floats({1}, {2})});
+}
+
+// As ONNX Runtime: what falls between is cut off, but rounded by antialias (and by cubic, which it lacks).
+TEST_CASE("Resize of integers", "[resize]") {
+  const Tensor row = ints({4}, {-20, -17, -14, -11});
+  for (const DType dtype : {DType::int8, DType::int32, DType::int64}) {
+    const Tensor x = convert(row, dtype);
+    expect_close(resize_row(with("linear"), x, 7),
+                 convert(ints({7}, {-20, -18, -17, -15, -13, -12, -11}), dtype));
+    Attributes smooth = with("linear");
+    smooth["antialias"] = int64_t{1};
+    expect_close(resize_row(smooth, convert(ints({4}, {0, 10, 20, 31}), dtype), 2),
+                 convert(ints({2}, {6, 24}), dtype));
+  }
+  // 0, 250, 255: cubic overshoots 255 and stops there.
+  const Tensor bytes = Tensor::from<uint8_t>({4}, {0, 0, 255, 255});
+  expect_close(resize_row(with("cubic"), bytes, 8),
+               Tensor::from<uint8_t>({8}, {0, 0, 0, 58, 197, 255, 255, 255}));
+  expect_close(resize_row(with("linear"), Tensor::from<uint8_t>({2}, {5, 5}), 7),
+               Tensor::from<uint8_t>({7}, {5, 5, 5, 5, 5, 5, 5}));
+  CHECK(infer_op("Resize", 19, with("linear"), {bytes, Tensor(), Tensor(), ints({1}, {2})}).text() ==
+        "uint8[2]");
+  expect_error(ErrorCode::unsupported, "cannot be interpolated", [] {
+    infer_op("Resize", 19, with("linear"), {bools({2}, {true, false}), Tensor(), Tensor(), ints({1}, {4})});
   });
 }
