@@ -90,7 +90,7 @@
   X("", "IsNaN", 9, make_is_nan)                                               \
   X("", "LRN", 1, make_lrn)                                                    \
   X("", "LSTM", 1, make_recurrent)                                             \
-  X("", "LayerNormalization", 17, make_layer_normalization)                    \
+  X("", "LayerNormalization", 1, make_layer_normalization)                     \
   X("", "LeakyRelu", 1, make_unary)                                            \
   X("", "Less", 1, make_binary)                                                \
   X("", "LessOrEqual", 12, make_binary)                                        \
@@ -157,7 +157,7 @@
   X("", "RotaryEmbedding", 23, make_rotary_embedding)                          \
   X("", "Round", 11, make_unary)                                               \
   X("", "STFT", 17, make_stft)                                                 \
-  X("", "Scan", 9, make_scan)                                                  \
+  X("", "Scan", 8, make_scan)                                                  \
   X("", "Scatter", 9, make_scatter_elements)                                   \
   X("", "ScatterElements", 11, make_scatter_elements)                          \
   X("", "ScatterND", 11, make_scatter_nd)                                      \
