@@ -11,6 +11,7 @@
 #include "cli/command.hpp"
 #include "cli/output.hpp"
 #include "onnx/model.hpp"
+#include "onnx/operator_counts.hpp"
 
 namespace spinel::cli {
 namespace {
@@ -32,27 +33,12 @@ std::string bytes_text(uint64_t bytes) {
 
 using OperatorCounts = std::map<std::string, int64_t>;
 
-void count_operators(const std::vector<onnx::Node>& nodes, OperatorCounts& counts) {
-  for (const onnx::Node& node : nodes) {
-    const bool standard = node.domain.empty() || node.domain == "ai.onnx";
-    ++counts[standard ? std::string(node.op_type) : fmt::format("{}::{}", node.domain, node.op_type)];
-    for (const onnx::Attribute& attribute : node.attributes) {
-      if (attribute.g) count_operators(attribute.g->nodes, counts);
-      for (const onnx::Graph& graph : attribute.graphs) count_operators(graph.nodes, counts);
-    }
-  }
-}
-
 /// The nodes of the file as it is, those of subgraphs and functions included. An engine file has none of
 /// ONNX.
 OperatorCounts operators_of(const std::string& path) {
   if (is_engine_file(path)) return {};
   const Bytes bytes = read_file(path, "model");
-  const onnx::Model model = onnx::parse_model(bytes.data, {});
-  OperatorCounts counts;
-  count_operators(model.graph.nodes, counts);
-  for (const onnx::Function& function : model.functions) count_operators(function.nodes, counts);
-  return counts;
+  return onnx::operator_counts(onnx::parse_model(bytes.data, {}));
 }
 
 /// Passes that changed, refused or counted something, in order.

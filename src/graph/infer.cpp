@@ -1,5 +1,7 @@
 #include "graph/infer.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "graph/node_error.hpp"
 
@@ -35,17 +37,7 @@ class NodeInference final : public InferContext {
   std::optional<std::vector<Dim>> ints(size_t index) const override {
     if (!has_input(index)) return std::nullopt;
     const Value& value = graph_.value(node_.inputs[index]);
-    if (!value.is_constant()) return value.ints;
-    const Tensor& tensor = value.constant;
-    if (tensor.element_count() > max_known_elements || tensor.rank() > 1) return std::nullopt;
-    std::vector<Dim> elements;
-    if (tensor.dtype() == DType::int64)
-      for (int64_t v : tensor.data<int64_t>()) elements.emplace_back(v);
-    else if (tensor.dtype() == DType::int32)
-      for (int32_t v : tensor.data<int32_t>()) elements.emplace_back(v);
-    else
-      return std::nullopt;
-    return elements;
+    return value.is_constant() ? known_ints(value.constant) : value.ints;
   }
   void set_output(size_t index, ValueType type) override {
     if (index >= node_.outputs.size()) return;
@@ -107,6 +99,30 @@ void infer_nodes(Graph& graph, Check check) {
 }
 
 }  // namespace
+
+std::optional<std::vector<Dim>> known_ints(const Tensor& constant) {
+  if (constant.element_count() > max_known_elements || constant.rank() > 1) return std::nullopt;
+  std::vector<Dim> elements;
+  if (constant.dtype() == DType::int64)
+    for (int64_t v : constant.data<int64_t>()) elements.emplace_back(v);
+  else if (constant.dtype() == DType::int32)
+    for (int32_t v : constant.data<int32_t>()) elements.emplace_back(v);
+  else
+    return std::nullopt;
+  return elements;
+}
+
+Tensor known_tensor(const ValueType& type, const std::optional<std::vector<Dim>>& ints) {
+  if (!ints || !type.shape || !type.is_tensor()) return {};
+  if (type.dtype != DType::int64 && type.dtype != DType::int32) return {};
+  const auto dims = constant_dims(*type.shape);
+  if (!dims || static_cast<size_t>(element_count(*dims)) != ints->size()) return {};
+  if (!std::ranges::all_of(*ints, [](const Dim& element) { return element.is_constant(); })) return {};
+  Tensor tensor(DType::int64, *dims);
+  auto elements = tensor.data<int64_t>();
+  for (size_t i = 0; i < elements.size(); ++i) elements[i] = (*ints)[i].constant();
+  return convert(tensor, type.dtype);
+}
 
 void infer(Graph& graph) {
   infer_nodes(graph, [](const Node&, const InferContext&) {});

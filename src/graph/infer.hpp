@@ -14,4 +14,10 @@ void infer(Graph& graph);
 /// it throws gets the node's name.
 void infer(Graph& graph, FunctionRef<void(const Node& node, const InferContext& context)> check);
 
+/// The elements of an int64 or int32 constant of at most one axis, as inference passes them on; empty for
+/// what is data rather than a shape.
+std::optional<std::vector<Dim>> known_ints(const Tensor& constant);
+/// The value of that type and these elements, if every one of them and the dims are numbers; else undefined.
+Tensor known_tensor(const ValueType& type, const std::optional<std::vector<Dim>>& ints);
+
 }  // namespace spinel::graph

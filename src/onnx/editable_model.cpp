@@ -80,6 +80,11 @@ Node EditableModel::copy(const Node& node) {
   return parse_node(std::as_bytes(std::span(bytes)), limits_);
 }
 
+Attribute EditableModel::copy(const Attribute& attribute) {
+  const std::string_view bytes = text(encode(attribute).text());
+  return parse_attribute(std::as_bytes(std::span(bytes)), limits_);
+}
+
 void EditableModel::collect_names(const Graph& graph) {
   for (const Tensor& tensor : graph.initializers) names_.insert(tensor.name);
   for (const SparseTensor& tensor : graph.sparse_initializers) names_.insert(tensor.values.name);

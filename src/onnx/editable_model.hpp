@@ -41,6 +41,7 @@ class EditableModel {
   spinel::Tensor tensor(const Tensor& message) const { return to_tensor(message, source_); }
   /// A deep copy.
   Node copy(const Node& node);
+  Attribute copy(const Attribute& attribute);
   /// "<wish>", or the first of "<wish>_1", "<wish>_2" ... that names nothing in the model yet.
   std::string_view unused_name(const std::string& wish);
 

@@ -45,7 +45,8 @@ class Encoded {
 class ExternalData;
 
 Encoded encode(const Model& model, ExternalData* external = nullptr);
-Encoded encode(const Node& node, ExternalData* external = nullptr);
+Encoded encode(const Node& node);
+Encoded encode(const Attribute& attribute);
 
 /// What lies outside of the model file: large tensors, one after another in one file.
 class ExternalData {

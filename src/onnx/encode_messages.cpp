@@ -41,6 +41,30 @@ class Encoder {
     return out;
   }
 
+  Encoded of(const Attribute& attribute) const {
+    Encoded out;
+    text(out, 1, attribute.name);
+    if (attribute.f) out.add_float(2, *attribute.f);
+    if (attribute.i) out.add_int(3, *attribute.i);
+    if (attribute.s) out.add_bytes(4, *attribute.s);
+    maybe(out, 5, attribute.t);
+    maybe(out, 6, attribute.g);
+    for (const float value : attribute.floats) out.add_float(7, value);
+    numbers(out, 8, attribute.ints);
+    strings(out, 9, attribute.strings);
+    list(out, 10, attribute.tensors);
+    list(out, 11, attribute.graphs);
+    text(out, 13, attribute.doc_string);
+    maybe(out, 14, attribute.tp);
+    list(out, 15, attribute.type_protos);
+    number(out, 20, static_cast<int64_t>(attribute.type));
+    text(out, 21, attribute.ref_attr_name);
+    maybe(out, 22, attribute.sparse_tensor);
+    list(out, 23, attribute.sparse_tensors);
+    others(out, attribute.others);
+    return out;
+  }
+
  private:
   static void text(Encoded& out, uint32_t field, std::string_view value) {
     if (!value.empty()) out.add_bytes(field, value);
@@ -75,7 +99,7 @@ class Encoder {
 
   Encoded of(const OpsetImport& import) const {
     Encoded out;
-    text(out, 1, import.domain);
+    out.add_bytes(1, import.domain);
     out.add_int(2, import.version);
     return out;
   }
@@ -92,30 +116,6 @@ class Encoder {
     list(out, 14, graph.quantization_annotations);
     list(out, 15, graph.sparse_initializers);
     others(out, graph.others);
-    return out;
-  }
-
-  Encoded of(const Attribute& attribute) const {
-    Encoded out;
-    text(out, 1, attribute.name);
-    if (attribute.f) out.add_float(2, *attribute.f);
-    if (attribute.i) out.add_int(3, *attribute.i);
-    if (attribute.s) out.add_bytes(4, *attribute.s);
-    maybe(out, 5, attribute.t);
-    maybe(out, 6, attribute.g);
-    for (const float value : attribute.floats) out.add_float(7, value);
-    numbers(out, 8, attribute.ints);
-    strings(out, 9, attribute.strings);
-    list(out, 10, attribute.tensors);
-    list(out, 11, attribute.graphs);
-    text(out, 13, attribute.doc_string);
-    maybe(out, 14, attribute.tp);
-    list(out, 15, attribute.type_protos);
-    number(out, 20, static_cast<int64_t>(attribute.type));
-    text(out, 21, attribute.ref_attr_name);
-    maybe(out, 22, attribute.sparse_tensor);
-    list(out, 23, attribute.sparse_tensors);
-    others(out, attribute.others);
     return out;
   }
 
@@ -293,6 +293,7 @@ class Encoder {
 }  // namespace
 
 Encoded encode(const Model& model, ExternalData* external) { return Encoder(external).of(model); }
-Encoded encode(const Node& node, ExternalData* external) { return Encoder(external).of(node); }
+Encoded encode(const Node& node) { return Encoder(nullptr).of(node); }
+Encoded encode(const Attribute& attribute) { return Encoder(nullptr).of(attribute); }
 
 }  // namespace spinel::onnx

@@ -12,7 +12,6 @@
 #include "onnx/tensor_data.hpp"
 #include "ops/constant.hpp"
 #include "ops/op_table.hpp"
-#include "ops/random.hpp"
 
 namespace spinel::onnx {
 namespace {
@@ -232,18 +231,8 @@ class NodeImporter {
   }
 
   ops::OpArgs read_arguments(const Node& node, int version, std::string_view name) const {
-    std::map<std::string, ops::Attribute, std::less<>> attributes;
-    for (const Attribute& attribute : node.attributes) {
-      const Attribute* resolved = resolve(attribute);
-      if (resolved == nullptr) continue;
-      if (!attributes.emplace(attribute.name, import_attribute(*resolved, context_.source)).second)
-        fail(ErrorCode::bad_model, "attribute '{}' is there twice", attribute.name);
-    }
-    if (plain_domain(node.domain).empty() && ops::draws_random_numbers(node.op_type) &&
-        !attributes.contains("seed"))
-      attributes.emplace("seed", ops::default_seed(node.op_type, name));
-    return {std::string(node.op_type), version, std::move(attributes), node.inputs.size(),
-            node.outputs.size()};
+    return import_arguments(node, version, name, context_.source,
+                            [this](const Attribute& attribute) { return resolve(attribute); });
   }
 
   /// Subgraphs in the order then_branch, else_branch, body.

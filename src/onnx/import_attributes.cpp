@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "ops/random.hpp"
 
 namespace spinel::onnx {
 namespace {
@@ -70,6 +71,21 @@ graph::Dim declared_dim(std::string_view value, std::string_view param, const gr
   const graph::Dim dim = graph::Dim::symbol(std::string(param));
   const bool again = std::ranges::any_of(before, [&](const graph::Dim& other) { return equal(other, dim); });
   return again ? graph::Dim::symbol(fmt::format("{}.{}", param, before.size())) : dim;
+}
+
+ops::OpArgs import_arguments(const Node& node, int version, std::string_view name, const TensorSource& source,
+                             FunctionRef<const Attribute*(const Attribute& attribute)> resolve) {
+  ops::Attributes attributes;
+  for (const Attribute& attribute : node.attributes) {
+    const Attribute* resolved = resolve(attribute);
+    if (resolved == nullptr) continue;
+    if (!attributes.emplace(attribute.name, import_attribute(*resolved, source)).second)
+      fail(ErrorCode::bad_model, "attribute '{}' is there twice", attribute.name);
+  }
+  if ((node.domain.empty() || node.domain == "ai.onnx") && ops::draws_random_numbers(node.op_type) &&
+      !attributes.contains("seed"))
+    attributes.emplace("seed", ops::default_seed(node.op_type, name));
+  return {std::string(node.op_type), version, std::move(attributes), node.inputs.size(), node.outputs.size()};
 }
 
 graph::ValueType import_type(const Type& type, std::string_view name) {

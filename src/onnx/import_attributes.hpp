@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "base/function_ref.hpp"
 #include "graph/value_type.hpp"
 #include "onnx/model.hpp"
 #include "onnx/tensor_data.hpp"
@@ -13,6 +14,12 @@ namespace spinel::onnx {
 /// The attribute's value under its declared type; for files that declare none, of the field that is filled.
 /// Throws Error(bad_model) naming the attribute.
 ops::Attribute import_attribute(const Attribute& attribute, const TensorSource& source);
+
+/// What the node's operator is made from. `name` is the node's, from which an operator that draws random
+/// numbers without a seed gets one. `resolve` gives the attribute that a reference inside of a function
+/// stands for, or nullptr where the call leaves it out. Throws Error(bad_model).
+ops::OpArgs import_arguments(const Node& node, int version, std::string_view name, const TensorSource& source,
+                             FunctionRef<const Attribute*(const Attribute& attribute)> resolve);
 
 /// The dim that a value's type declares for the axis behind `before` under the name `param`, which may be
 /// empty. A dim without a name becomes the symbol "<value>.<axis>". A name that the value has borne on an

@@ -30,6 +30,9 @@ Optional parse_optional(std::span<const std::byte> bytes, const Limits& limits) 
   return parse<Optional>(bytes, limits);
 }
 Node parse_node(std::span<const std::byte> bytes, const Limits& limits) { return parse<Node>(bytes, limits); }
+Attribute parse_attribute(std::span<const std::byte> bytes, const Limits& limits) {
+  return parse<Attribute>(bytes, limits);
+}
 
 Model parse_model(std::span<const std::byte> bytes, const Limits& limits) {
   if (bytes.empty()) fail(ErrorCode::bad_model, "the ONNX file is empty");

@@ -315,7 +315,8 @@ Model parse_model_fields(std::span<const std::byte> bytes, const Limits& limits)
 Tensor parse_tensor(std::span<const std::byte> bytes, const Limits& limits);
 Sequence parse_sequence(std::span<const std::byte> bytes, const Limits& limits);
 Optional parse_optional(std::span<const std::byte> bytes, const Limits& limits);
-/// Reads one NodeProto, such as encode() of onnx/write.hpp makes it.
+/// Read one message, such as encode() of onnx/encode.hpp makes it.
 Node parse_node(std::span<const std::byte> bytes, const Limits& limits);
+Attribute parse_attribute(std::span<const std::byte> bytes, const Limits& limits);
 
 }  // namespace spinel::onnx

@@ -1,6 +1,7 @@
 // Replaces what depends on nothing but constants and static shapes by its value.
 #include <algorithm>
 
+#include "graph/infer.hpp"
 #include "graph/interpret.hpp"
 #include "graph/patch.hpp"
 #include "passes/pipeline.hpp"
@@ -8,7 +9,6 @@
 namespace spinel::passes {
 namespace {
 
-using graph::Dim;
 using graph::Graph;
 using graph::no_value;
 using graph::Node;
@@ -18,19 +18,6 @@ using graph::ValueId;
 
 /// A folded value may not grow the model beyond this; larger ones (a ConstantOfShape) are cheaper to compute.
 constexpr uint64_t max_folded_bytes = uint64_t{64} << 20;
-
-/// The elements that inference found, as a tensor, if every one is a number.
-Tensor tensor_of_known_ints(const Value& value) {
-  if (!value.ints || !value.type.shape || !value.type.is_tensor()) return {};
-  if (value.type.dtype != DType::int64 && value.type.dtype != DType::int32) return {};
-  const auto dims = graph::constant_dims(*value.type.shape);
-  if (!dims || static_cast<size_t>(element_count(*dims)) != value.ints->size()) return {};
-  if (!std::ranges::all_of(*value.ints, [](const Dim& element) { return element.is_constant(); })) return {};
-  Tensor tensor(DType::int64, *dims);
-  auto elements = tensor.data<int64_t>();
-  for (size_t i = 0; i < elements.size(); ++i) elements[i] = (*value.ints)[i].constant();
-  return convert(tensor, value.type.dtype);
-}
 
 bool all_uses_constant(const Graph& graph, const Node& node) {
   bool constant = true;
@@ -80,7 +67,8 @@ size_t fold_constants(Graph& graph, const Settings& settings) {
     const Node& node = graph.node(n);
     std::vector<Tensor> results;
     if (node.outputs.size() == 1 && node.outputs[0] != no_value) {
-      Tensor known = tensor_of_known_ints(graph.value(node.outputs[0]));
+      const Value& value = graph.value(node.outputs[0]);
+      Tensor known = graph::known_tensor(value.type, value.ints);
       if (known.defined()) results.push_back(std::move(known));
     }
     if (results.empty() && all_uses_constant(graph, node) && !has_random_node(node))

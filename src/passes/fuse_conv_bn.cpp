@@ -1,11 +1,10 @@
-// Folds a BatchNormalization into the convolution, or transposed convolution, before it: W' = W * s, B' = (B
-// - mean) * s + shift, with s = scale / sqrt(var + epsilon) for each output channel.
+// Folds a BatchNormalization into the convolution, or transposed convolution, before it.
 #include <cmath>
 
 #include "graph/patch.hpp"
-#include "ops/batch_normalization.hpp"
 #include "ops/conv_transpose.hpp"
 #include "ops/shape_rules.hpp"
+#include "passes/fold_batch_norm.hpp"
 #include "passes/pipeline.hpp"
 
 namespace spinel::passes {
@@ -40,9 +39,9 @@ NodeId foldable_conv(const Graph& graph, const Node& node, const std::vector<int
 /// group if there are several `outer`. The transposed convolution has W [C, M / group, kernel...].
 struct Filters {
   size_t outer, channels, inner, group;
-  Filters(const Node& conv, const Tensor& weights)
+  Filters(const graph::Op& conv, const Tensor& weights)
       : outer(1), channels(static_cast<size_t>(weights.dim(0))), inner(1), group(1) {
-    if (const auto* transposed = dynamic_cast<const ops::ConvTransposeOp*>(conv.op.get())) {
+    if (const auto* transposed = dynamic_cast<const ops::ConvTransposeOp*>(&conv)) {
       outer = channels;
       channels = static_cast<size_t>(weights.dim(1));
       group = static_cast<size_t>(transposed->attrs().group);
@@ -56,6 +55,31 @@ struct Filters {
 
 }  // namespace
 
+FoldedConv fold_batch_norm(const graph::Op& conv, const Tensor& weights, const Tensor* bias,
+                           const ops::BatchNormalizationOp& norm,
+                           const std::array<const Tensor*, 4>& parameters) {
+  const DType dtype = weights.dtype();
+  Tensor new_weights = ops::to_float32(weights).clone();
+  const Filters filters(conv, new_weights);
+  Tensor new_bias = bias != nullptr ? ops::to_float32(*bias).clone()
+                                    : Tensor(DType::float32, {static_cast<int64_t>(filters.out_channels())});
+  Tensor wide[4];
+  for (size_t i = 0; i < 4; ++i) wide[i] = ops::to_float32(*parameters[i]);
+  const auto w = new_weights.data<float>();
+  std::vector<float> scales;
+  for (size_t c = 0; c < filters.out_channels(); ++c) {
+    const float scale = scales.emplace_back(wide[0].data<float>()[c] /
+                                            std::sqrt(wide[3].data<float>()[c] + norm.attrs().epsilon));
+    float& b = new_bias.data<float>()[c];
+    b = (b - wide[2].data<float>()[c]) * scale + wide[1].data<float>()[c];
+  }
+  for (size_t o = 0; o < filters.outer; ++o)
+    for (size_t c = 0; c < filters.channels; ++c)
+      for (size_t i = 0; i < filters.inner; ++i)
+        w[(o * filters.channels + c) * filters.inner + i] *= scales[filters.first_channel(o) + c];
+  return {convert(new_weights, dtype), convert(new_bias, dtype)};
+}
+
 size_t fuse_conv_bn(Graph& graph, const Settings& settings) {
   size_t changes = 0;
   for (Node& node : graph.nodes)
@@ -68,7 +92,7 @@ size_t fuse_conv_bn(Graph& graph, const Settings& settings) {
     if (bn == nullptr || !bn->attrs().per_channel) continue;
     const NodeId conv_id = foldable_conv(graph, node, uses);
     if (conv_id == graph::no_node) continue;
-    const Tensor* parameters[4];
+    std::array<const Tensor*, 4> parameters;
     bool known = true;
     for (size_t i = 0; i < 4; ++i) {
       parameters[i] = constant_input(graph, node, i + 1);
@@ -77,31 +101,10 @@ size_t fuse_conv_bn(Graph& graph, const Settings& settings) {
     if (!known) continue;
 
     const Node& conv = graph.node(conv_id);
-    const Tensor& old_weights = *constant_input(graph, conv, 1);
-    const DType dtype = old_weights.dtype();
-    Tensor weights = ops::to_float32(old_weights).clone();
-    const Filters filters(conv, weights);
-    const auto channels = static_cast<int64_t>(filters.out_channels());
-    const Tensor* old_bias = constant_input(graph, conv, 2);
-    Tensor bias =
-        old_bias != nullptr ? ops::to_float32(*old_bias).clone() : Tensor(DType::float32, {channels});
-    Tensor wide[4];
-    for (size_t i = 0; i < 4; ++i) wide[i] = ops::to_float32(*parameters[i]);
-    const auto w = weights.data<float>();
-    std::vector<float> scales;
-    for (size_t c = 0; c < filters.out_channels(); ++c) {
-      const float scale = scales.emplace_back(wide[0].data<float>()[c] /
-                                              std::sqrt(wide[3].data<float>()[c] + bn->attrs().epsilon));
-      float& b = bias.data<float>()[c];
-      b = (b - wide[2].data<float>()[c]) * scale + wide[1].data<float>()[c];
-    }
-    for (size_t o = 0; o < filters.outer; ++o)
-      for (size_t c = 0; c < filters.channels; ++c)
-        for (size_t i = 0; i < filters.inner; ++i)
-          w[(o * filters.channels + c) * filters.inner + i] *= scales[filters.first_channel(o) + c];
-    const ValueId new_weights =
-        patch.constant(graph.value(conv.inputs[1]).name + ".folded", convert(weights, dtype));
-    const ValueId new_bias = patch.constant(node.name + ".bias", convert(bias, dtype));
+    const FoldedConv folded = fold_batch_norm(*conv.op, *constant_input(graph, conv, 1),
+                                              constant_input(graph, conv, 2), *bn, parameters);
+    const ValueId new_weights = patch.constant(graph.value(conv.inputs[1]).name + ".folded", folded.weights);
+    const ValueId new_bias = patch.constant(node.name + ".bias", folded.bias);
     const graph::Value& y = graph.value(node.outputs[0]);
     const ValueId out = patch.value(y.name + ".folded", y.type);
     patch.node(conv.name, conv.op, conv.attributes, {conv.inputs[0], new_weights, new_bias}, {out},

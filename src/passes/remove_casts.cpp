@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <span>
 
+#include "passes/casts.hpp"
 #include "passes/match.hpp"
 
 namespace spinel::passes {
-namespace {
-
 using graph::Graph;
 using graph::no_node;
 using graph::no_value;
@@ -15,8 +14,7 @@ using graph::Node;
 using graph::NodeId;
 using graph::ValueId;
 
-/// Whether every value of `from` has an equal one in `to`.
-bool holds(DType to, DType from) {
+bool holds_exactly(DType to, DType from) {
   static constexpr DType integers_32[] = {DType::int64, DType::float64};
   static constexpr DType unsigned_32[] = {DType::int64, DType::uint64, DType::float64};
   static constexpr DType of_bool[] = {DType::uint8,   DType::int8,    DType::int32,  DType::int64,
@@ -41,8 +39,6 @@ bool holds(DType to, DType from) {
   }
 }
 
-}  // namespace
-
 size_t remove_casts(Graph& graph, const Settings& settings) {
   size_t changes = 0;
   for (Node& node : graph.nodes)
@@ -57,7 +53,7 @@ size_t remove_casts(Graph& graph, const Settings& settings) {
     const ValueId x = m.node(there).inputs[0];
     const ValueId y = back.outputs[0];
     const DType type = m.value(x).type.dtype;
-    if (type != m.value(y).type.dtype || !holds(m.value(back.inputs[0]).type.dtype, type)) continue;
+    if (type != m.value(y).type.dtype || !holds_exactly(m.value(back.inputs[0]).type.dtype, type)) continue;
     // An output that would become an input keeps a node of its own.
     if (graph.is_output(y) && m.producer(x) == no_node) continue;
     note_change(settings, back, "casts back what was cast");
