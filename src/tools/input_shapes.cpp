@@ -59,12 +59,13 @@ bool overwrite_input_shapes(onnx::EditableModel& model, const std::map<std::stri
     if (shape->size() != dims.size())
       fail(ErrorCode::invalid_argument, "input '{}' has {} dims; the shape {} has {}", name, shape->size(),
            dims_text(dims), dims.size());
+    std::multiset<std::string_view> names;
+    for (const onnx::Dim& dim : *shape) names.insert(dim.param);
     for (size_t axis = 0; axis < dims.size(); ++axis) {
       if (dims[axis] <= 0) continue;
       onnx::Dim& dim = (*shape)[axis];
       // A name that stands twice in one input names two sizes.
-      if (dim.kind == onnx::Dim::Kind::param && !dim.param.empty() &&
-          std::ranges::count(*shape, dim.param, &onnx::Dim::param) == 1) {
+      if (dim.kind == onnx::Dim::Kind::param && !dim.param.empty() && names.count(dim.param) == 1) {
         const auto [place, is_new] = numbers.try_emplace(dim.param, dims[axis]);
         if (place->second != dims[axis])
           fail(ErrorCode::invalid_argument, "input '{}': the dim '{}' would be both {} and {}", name,
