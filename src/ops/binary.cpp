@@ -167,8 +167,6 @@ void Binary::infer(InferContext& context) const {
   if (dtype != other && dtype != DType::undefined && other != DType::undefined && name() != "Pow")
     fail(ErrorCode::bad_model, "inputs have the types {} and {}; {} takes two of one type", dtype_name(dtype),
          dtype_name(other), name());
-  if (name() == "Mod" && is_float(dtype) && !attrs_.fmod)
-    fail(ErrorCode::bad_model, "Mod of {} needs the attribute fmod=1", dtype_name(dtype));
   const DType result = kernels_.compares ? DType::boolean : dtype;
   std::optional<Shape> shape;
   if (context.shape(0) != nullptr && context.shape(1) != nullptr) {

@@ -57,7 +57,10 @@ T divide(T a, T b) {
 template <class T>
 T modulo(T a, T b, bool fmod) {
   if constexpr (std::is_floating_point_v<T>) {
-    return std::fmod(a, b);
+    const T rest = std::fmod(a, b);
+    if (fmod || std::isnan(rest)) return rest;
+    if (rest == 0) return std::copysign(rest, b);
+    return std::signbit(rest) != std::signbit(b) ? rest + b : rest;
   } else if constexpr (std::is_unsigned_v<T>) {
     return a % b;
   } else {
@@ -103,12 +106,13 @@ T maximum(T a, T b) {
   return a > b || a != a ? a : b;
 }
 
+/// Negative shifts and those beyond the width leave copies of the sign bit (right) or 0 (left). Narrow types
+/// come widened and are cut when stored.
 template <class T>
 T shift(T a, T b, bool right) {
-  const auto value = static_cast<uint64_t>(a);
   const auto bits = static_cast<uint64_t>(b);
-  if (bits >= 64) return 0;
-  return static_cast<T>(right ? value >> bits : value << bits);
+  if (right) return bits < 64 ? a >> bits : static_cast<T>(a < 0 ? -1 : 0);
+  return bits < 64 ? static_cast<T>(static_cast<uint64_t>(a) << bits) : T{0};
 }
 
 constexpr BinaryKernels table[] = {

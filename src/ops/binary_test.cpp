@@ -67,9 +67,13 @@ TEST_CASE("integer division, modulo and powers", "[binary]") {
   expect_close(
       run_op("Mod", 13, {{"fmod", int64_t{1}}}, {floats({2}, {-4.3f, 7.2f}), floats({2}, {2.1f, -3.4f})})[0],
       floats({2}, {-0.1f, 0.4f}), 1e-5, 1e-6);
-  expect_error(ErrorCode::bad_model, "fmod=1", [] {
-    run_op("Mod", 13, {}, {floats({1}, {1}), floats({1}, {1})});
-  });
+  // The table of opset 28: the divisor's sign, even for zeros and infinities.
+  const Tensor rest = run_op("Mod", 28, {},
+                             {floats({7}, {-4.3f, 7.2f, 0, -0.0f, -3, 1, infinite}),
+                              floats({7}, {2.1f, -3.4f, -2, 2, infinite, -infinite, 2})})[0];
+  expect_close(rest, floats({7}, {2, -3, -0.0f, 0, infinite, -infinite, not_a_number}), 1e-5, 1e-6);
+  CHECK(std::signbit(rest.data<float>()[2]));
+  CHECK_FALSE(std::signbit(rest.data<float>()[3]));
   expect_close(run_op("Pow", 15, {}, {floats({4}, {2, 3, -2, 9}), floats({4}, {3, 2, 3, 0.5f})})[0],
                floats({4}, {8, 9, -8, 3}));
   expect_close(run_op("Pow", 15, {}, {ints({4}, {3, -2, 2, -1}), ints({4}, {4, 3, -1, -3})})[0],
@@ -84,6 +88,12 @@ TEST_CASE("integer division, modulo and powers", "[binary]") {
   expect_close(run_op("BitShift", 11, {{"direction", std::string("LEFT")}},
                       {Tensor::from<uint8_t>({2}, {16, 200}), Tensor::from<uint8_t>({2}, {1, 1})})[0],
                Tensor::from<uint8_t>({2}, {32, 144}));
+  const Tensor signed_bits = Tensor::from<int8_t>({4}, {-8, 4, -1, -100});
+  const Tensor shifts = Tensor::from<int8_t>({4}, {-1, 33, 8, 1});
+  expect_close(run_op("BitShift", 28, {{"direction", std::string("RIGHT")}}, {signed_bits, shifts})[0],
+               Tensor::from<int8_t>({4}, {-1, 0, -1, -50}));
+  expect_close(run_op("BitShift", 28, {{"direction", std::string("LEFT")}}, {signed_bits, shifts})[0],
+               Tensor::from<int8_t>({4}, {0, 0, 0, 56}));
   expect_close(run_op("BitwiseXor", 18, {}, {ints({2}, {6, -1}), ints({2}, {3, 5})})[0], ints({2}, {5, -6}));
 }
 

@@ -86,17 +86,26 @@ AxisTaps<T> axis_taps(T coordinate, int64_t size, const GridSampleAttrs& attrs) 
   return out;
 }
 
-/// Where the points of a block read a plane, tap by tap (row-major over the axes' taps). A point whose taps
-/// all lie within the plane is plain: there they are at the first one's offset plus what `step` has for each.
-/// Plain points come first.
+/// Where the points of a block read a plane, tap by tap (row-major over the axes' taps).
 template <class T>
 struct BlockTaps {
+  /// Points whose taps all lie within the plane: at `first` plus what `step` has for each tap.
+  struct Plain {
+    int32_t point;
+    int64_t first;
+  };
+  /// A tap of another point that reads an element.
+  struct Single {
+    int32_t point;
+    T weight;
+    int64_t offset;
+  };
   int64_t taps = 0;
-  int64_t plain = 0;            ///< How many points are plain.
-  std::vector<int64_t> point;   ///< Which point of the block each is.
-  std::vector<T> weight;        ///< [point][taps]
-  std::vector<int64_t> offset;  ///< [point][taps], -1 where there is no element.
-  std::vector<int64_t> step;    ///< [taps]
+  std::vector<int64_t> step;  ///< [taps]
+  std::vector<Plain> plain;
+  std::vector<T> plain_weight;  ///< [plain points][taps]
+  std::vector<int32_t> others;
+  std::vector<std::vector<Single>> singles;  ///< Of the other points, by tap.
 };
 
 /// `grid` holds for each point its coordinates, the last axis first.
@@ -107,8 +116,7 @@ BlockTaps<T> place(const T* grid, int64_t count, const Dims& spatial, const Grid
   BlockTaps<T> out;
   out.taps = 1;
   for (size_t i = 0; i < rank; ++i) out.taps *= per_axis;
-  out.weight.resize(static_cast<size_t>(out.taps * count));
-  out.offset.resize(static_cast<size_t>(out.taps * count));
+  out.singles.resize(static_cast<size_t>(out.taps));
   // Which tap of each axis a tap is.
   std::vector<std::array<int64_t, 3>> which(static_cast<size_t>(out.taps));
   for (int64_t tap = 0; tap < out.taps; ++tap) {
@@ -119,64 +127,60 @@ BlockTaps<T> place(const T* grid, int64_t count, const Dims& spatial, const Grid
     }
     out.step.push_back(step);
   }
-  out.point.resize(static_cast<size_t>(count));
-  int64_t others = count;  // Filled from the end.
-  for (int64_t point = 0; point < count; ++point) {
+  for (int64_t at = 0; at < count; ++at) {
+    const auto point = static_cast<int32_t>(at);
     AxisTaps<T> axes[3];
     bool plain = true;
     for (size_t i = 0; i < rank; ++i) {
-      axes[i] = axis_taps(grid[point * static_cast<int64_t>(rank) + static_cast<int64_t>(rank - 1 - i)],
+      axes[i] = axis_taps(grid[at * static_cast<int64_t>(rank) + static_cast<int64_t>(rank - 1 - i)],
                           spatial[i], attrs);
       plain = plain && axes[i].plain;
     }
-    const int64_t slot = plain ? out.plain++ : --others;
-    out.point[static_cast<size_t>(slot)] = point;
-    for (int64_t tap = 0; tap < out.taps; ++tap) {
+    if (!plain) out.others.push_back(point);
+    for (size_t tap = 0; tap < which.size(); ++tap) {
       int64_t offset = 0;
       T weight = 1;
       for (size_t i = 0; i < rank; ++i) {
-        const auto at = static_cast<size_t>(which[static_cast<size_t>(tap)][i]);
-        offset = offset < 0 || axes[i].index[at] < 0 ? -1 : offset * spatial[i] + axes[i].index[at];
-        weight *= axes[i].weight[at];
+        const auto on_axis = static_cast<size_t>(which[tap][i]);
+        offset = offset < 0 || axes[i].index[on_axis] < 0 ? -1 : offset * spatial[i] + axes[i].index[on_axis];
+        weight *= axes[i].weight[on_axis];
       }
-      out.offset[static_cast<size_t>(slot * out.taps + tap)] = offset;
-      out.weight[static_cast<size_t>(slot * out.taps + tap)] = weight;
+      if (plain && tap == 0) out.plain.push_back({point, offset});
+      if (plain)
+        out.plain_weight.push_back(weight);
+      else if (offset >= 0)
+        out.singles[tap].push_back({point, weight, offset});
     }
   }
   return out;
 }
 
-/// The plain points of a block.
-template <int64_t taps, class T>
+/// `known_taps` is the number of taps, or 0 where no constant has it.
+template <int64_t known_taps, class T>
 void interpolate_plain(const T* plane, const BlockTaps<T>& from, T* y) {
+  const int64_t taps = known_taps > 0 ? known_taps : from.taps;
   const int64_t* const step = from.step.data();
-  for (int64_t i = 0; i < from.plain; ++i) {
-    const T* weight = from.weight.data() + i * taps;
-    const T* first = plane + from.offset[static_cast<size_t>(i * taps)];
+  const T* weight = from.plain_weight.data();
+  for (const auto& at : from.plain) {
+    const T* first = plane + at.first;
     T sum = weight[0] * first[0];
     for (int64_t tap = 1; tap < taps; ++tap) sum += weight[tap] * first[step[tap]];
-    y[from.point[static_cast<size_t>(i)]] = sum;
+    y[at.point] = sum;
+    weight += taps;
   }
 }
 
 template <class T>
 void interpolate(const T* plane, const BlockTaps<T>& from, T* y) {
-  int64_t begin = from.plain;
   if (from.taps == 4)
     interpolate_plain<4>(plane, from, y);
-  else if (from.taps == 8)
-    interpolate_plain<8>(plane, from, y);
   else if (from.taps == 16)
     interpolate_plain<16>(plane, from, y);
   else
-    begin = 0;
-  for (size_t i = static_cast<size_t>(begin); i < from.point.size(); ++i) {
-    const size_t taps = static_cast<size_t>(from.taps);
-    T sum = 0;
-    for (size_t at = i * taps; at < (i + 1) * taps; ++at)
-      if (from.offset[at] >= 0) sum += from.weight[at] * plane[from.offset[at]];
-    y[from.point[i]] = sum;
-  }
+    interpolate_plain<0>(plane, from, y);
+  for (const int32_t point : from.others) y[point] = 0;
+  for (const auto& tap : from.singles)
+    for (const auto& at : tap) y[at.point] += at.weight * plane[at.offset];
 }
 
 /// Inputs X [N, C, spatial...] (two or three axes) and grid [N, out..., spatial rank], coordinates -1 to 1,
@@ -257,7 +261,7 @@ class GridSample final : public Op {
     return s;
   }
 
-  /// Calls fn(sample, first point, points, taps) for blocks of the grid.
+  /// Calls fn(sample, first point, taps) for blocks of the grid.
   template <class T, class Fn>
   void for_blocks(RunContext& context, const Sizes& s, Fn&& fn) const {
     const ComputeInput<T> grid(context.input(1));
@@ -266,8 +270,7 @@ class GridSample final : public Op {
       const int64_t sample = task / s.blocks;
       const int64_t begin = task % s.blocks * block;
       const int64_t count = std::min(block, s.points - begin);
-      fn(sample, begin, count,
-         place(grid.data() + (sample * s.points + begin) * rank, count, s.spatial, attrs_));
+      fn(sample, begin, place(grid.data() + (sample * s.points + begin) * rank, count, s.spatial, attrs_));
     });
   }
 
@@ -277,7 +280,7 @@ class GridSample final : public Op {
     const Sizes s = sizes(x, context.input(1));
     const ComputeInput<T> from(x);
     ComputeOutput<T> y(context, 0, x.dtype(), s.out);
-    for_blocks<T>(context, s, [&](int64_t sample, int64_t begin, int64_t, const BlockTaps<T>& taps) {
+    for_blocks<T>(context, s, [&](int64_t sample, int64_t begin, const BlockTaps<T>& taps) {
       for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c)
         interpolate(from.data() + c * s.plane, taps, y.data() + c * s.points + begin);
     });
@@ -292,15 +295,15 @@ class GridSample final : public Op {
     const auto all = [&]<class Coordinate>(Coordinate) {
       with_storage_type(x.dtype(), [&](auto type) {
         using T = decltype(type);
-        for_blocks<Coordinate>(
-            context, s, [&](int64_t sample, int64_t begin, int64_t count, const auto& taps) {
-              for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c)
-                for (int64_t i = 0; i < count; ++i) {
-                  const int64_t offset = taps.offset[static_cast<size_t>(i)];
-                  storage<T>(y)[c * s.points + begin + taps.point[static_cast<size_t>(i)]] =
-                      offset < 0 ? T{} : storage<T>(x)[c * s.plane + offset];
-                }
-            });
+        for_blocks<Coordinate>(context, s, [&](int64_t sample, int64_t begin, const auto& taps) {
+          for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c) {
+            const T* plane = storage<T>(x) + c * s.plane;
+            T* to = storage<T>(y) + c * s.points + begin;
+            for (const auto& at : taps.plain) to[at.point] = plane[at.first];
+            for (const int32_t point : taps.others) to[point] = T{};
+            for (const auto& at : taps.singles[0]) to[at.point] = plane[at.offset];
+          }
+        });
       });
     };
     compute_in(context.input(1).dtype(), all);

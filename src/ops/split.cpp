@@ -92,7 +92,12 @@ class Split final : public Op {
       return *given;
     }
     const Dim count(static_cast<int64_t>(parts));
-    if (whole.is_constant()) return graph::to_shape(equal_lengths(whole.constant(), parts));
+    // What does not fit is told when it runs: a model may have it in a branch that is never taken.
+    const bool fits =
+        whole.is_constant() && (!attrs_.uneven || (whole.constant() + count.constant() - 1) /
+                                                          count.constant() * (count.constant() - 1) <=
+                                                      whole.constant());
+    if (whole.is_constant()) return fits ? graph::to_shape(equal_lengths(whole.constant(), parts)) : lengths;
     if (!attrs_.uneven) return Shape(parts, floor_div(whole, count));
     return parts == 1 ? Shape{whole} : lengths;
   }
