@@ -21,8 +21,10 @@ struct GridSampleAttrs {
   int64_t taps() const { return mode == Mode::nearest ? 1 : mode == Mode::linear ? 2 : 4; }
 };
 
-/// Grid points that one task computes.
+/// Grid points that one task computes, and how many such blocks have their taps placed at a time: a plane is
+/// read from end to end for all of them, so that it stays in the cache wherever the points lie.
 constexpr int64_t block = 2048;
+constexpr int64_t blocks_at_a_time = 32;
 
 /// The element that stands at `at` of an axis of `size` elements; -1 where there is none.
 int64_t padded(int64_t at, int64_t size, const GridSampleAttrs& attrs) {
@@ -261,17 +263,27 @@ class GridSample final : public Op {
     return s;
   }
 
-  /// Calls fn(sample, first point, taps) for blocks of the grid.
+  /// Calls fn(plane, first point, taps) for blocks of every plane of the output.
   template <class T, class Fn>
   void for_blocks(RunContext& context, const Sizes& s, Fn&& fn) const {
+    if (element_count(s.out) == 0) return;
     const ComputeInput<T> grid(context.input(1));
     const int64_t rank = static_cast<int64_t>(s.spatial.size());
-    context.parallel_for(element_count(s.out) == 0 ? 0 : s.samples * s.blocks, [&](int64_t task) {
-      const int64_t sample = task / s.blocks;
-      const int64_t begin = task % s.blocks * block;
-      const int64_t count = std::min(block, s.points - begin);
-      fn(sample, begin, place(grid.data() + (sample * s.points + begin) * rank, count, s.spatial, attrs_));
-    });
+    std::vector<BlockTaps<T>> taps(static_cast<size_t>(std::min(s.blocks, blocks_at_a_time)));
+    for (int64_t sample = 0; sample < s.samples; ++sample) {
+      for (int64_t first = 0; first < s.blocks; first += blocks_at_a_time) {
+        const int64_t blocks = std::min(blocks_at_a_time, s.blocks - first);
+        context.parallel_for(blocks, [&](int64_t at) {
+          const int64_t begin = (first + at) * block;
+          taps[static_cast<size_t>(at)] = place(grid.data() + (sample * s.points + begin) * rank,
+                                                std::min(block, s.points - begin), s.spatial, attrs_);
+        });
+        context.parallel_for(s.channels * blocks, [&](int64_t task) {
+          fn(sample * s.channels + task / blocks, (first + task % blocks) * block,
+             taps[static_cast<size_t>(task % blocks)]);
+        });
+      }
+    }
   }
 
   template <class T>
@@ -280,9 +292,8 @@ class GridSample final : public Op {
     const Sizes s = sizes(x, context.input(1));
     const ComputeInput<T> from(x);
     ComputeOutput<T> y(context, 0, x.dtype(), s.out);
-    for_blocks<T>(context, s, [&](int64_t sample, int64_t begin, const BlockTaps<T>& taps) {
-      for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c)
-        interpolate(from.data() + c * s.plane, taps, y.data() + c * s.points + begin);
+    for_blocks<T>(context, s, [&](int64_t plane, int64_t begin, const BlockTaps<T>& taps) {
+      interpolate(from.data() + plane * s.plane, taps, y.data() + plane * s.points + begin);
     });
     y.store();
   }
@@ -295,14 +306,12 @@ class GridSample final : public Op {
     const auto all = [&]<class Coordinate>(Coordinate) {
       with_storage_type(x.dtype(), [&](auto type) {
         using T = decltype(type);
-        for_blocks<Coordinate>(context, s, [&](int64_t sample, int64_t begin, const auto& taps) {
-          for (int64_t c = sample * s.channels; c < (sample + 1) * s.channels; ++c) {
-            const T* plane = storage<T>(x) + c * s.plane;
-            T* to = storage<T>(y) + c * s.points + begin;
-            for (const auto& at : taps.plain) to[at.point] = plane[at.first];
-            for (const int32_t point : taps.others) to[point] = T{};
-            for (const auto& at : taps.singles[0]) to[at.point] = plane[at.offset];
-          }
+        for_blocks<Coordinate>(context, s, [&](int64_t plane, int64_t begin, const auto& taps) {
+          const T* from = storage<T>(x) + plane * s.plane;
+          T* to = storage<T>(y) + plane * s.points + begin;
+          for (const auto& at : taps.plain) to[at.point] = from[at.first];
+          for (const int32_t point : taps.others) to[point] = T{};
+          for (const auto& at : taps.singles[0]) to[at.point] = from[at.offset];
         });
       });
     };
