@@ -143,3 +143,35 @@ TEST_CASE("a value that is replaced feeds what follows") {
   feed.replace = [&](const LayerValue&) { return reference.at("y"); };
   CHECK_THROWS_AS(engine.inspect({&narrow, 1}, feed), Error);
 }
+
+TEST_CASE("signals of one axis and products before their transposes are turned back") {
+  ModelGraph graph;
+  graph.input("x", DType::float32, {int64_t{2}, int64_t{3}, int64_t{20}});
+  graph.input("t", DType::float32, {int64_t{2}, int64_t{3}, int64_t{4}, int64_t{5}});
+  graph.constant("w1", random_floats({8, 3, 3}, 1)).constant("w2", random_floats({4, 8, 1}, 2));
+  graph.constant("w3", random_floats({5, 6}, 3));
+  graph.node("Conv", {"x", "w1"}, {"c1"}).node("Relu", {"c1"}, {"r1"}).node("Conv", {"r1", "w2"}, {"y"});
+  const std::vector<int64_t> swap{0, 2, 1, 3};
+  graph.node("Transpose", {"t"}, {"turned"}, {{"perm", swap}}).node("MatMul", {"turned", "w3"}, {"product"});
+  graph.node("Transpose", {"product"}, {"z"}, {{"perm", swap}}).node("Identity", {"y"}, {"same"});
+  for (const char* output : {"y", "z", "same"}) graph.output(output, DType::float32);
+  const InferEngine fused = InferEngine::from_memory(graph.model(), {});
+  const InferEngine plain = InferEngine::from_memory(graph.model(), unfused());
+  const std::vector<Tensor> inputs{random_floats({2, 3, 20}, 4), random_floats({2, 3, 4, 5}, 5)};
+  std::map<std::string, Tensor> expected;
+  Inspection all;
+  all.value = [&](const LayerValue& info, const Tensor& tensor) {
+    expected.emplace(info.name, tensor.clone());
+  };
+  plain.inspect(inputs, all);
+  std::vector<std::string> seen;
+  all.value = [&](const LayerValue& info, const Tensor& tensor) {
+    INFO(info.name);
+    seen.push_back(info.name);
+    CHECK(difference(tensor, expected.at(info.name)).diff2 < 1e-6);
+  };
+  fused.inspect(inputs, all);
+  std::ranges::sort(seen);
+  // The product is computed without its transposes, and is the result, too.
+  CHECK(seen == std::vector<std::string>{"product", "r1", "same", "y", "z"});
+}
