@@ -57,25 +57,31 @@ class BatchNormalizationTraining final : public Op {
     ComputeOutput<T> y(context, 0, x.dtype(), x.dims());
     const double count = static_cast<double>(x.dim(0) * plane);
     std::vector<double> means(static_cast<size_t>(channels)), variances = means;
+    // Of one channel, in eight sums side by side, which the compiler turns into vector instructions.
+    const auto sum_planes = [&](int64_t c, auto&& term) {
+      double sums[8] = {};
+      for (int64_t n = 0; n < x.dim(0); ++n) {
+        const T* row = from.data() + (n * channels + c) * plane;
+        int64_t i = 0;
+        for (; i + 8 <= plane; i += 8)
+          for (int64_t lane = 0; lane < 8; ++lane) sums[lane] += term(static_cast<double>(row[i + lane]));
+        for (; i < plane; ++i) sums[0] += term(static_cast<double>(row[i]));
+      }
+      return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    };
     context.parallel_for(channels, [&](int64_t c) {
-      const auto each = [&](auto&& visit) {
-        for (int64_t n = 0; n < x.dim(0); ++n)
-          for (int64_t i = 0; i < plane; ++i) visit((n * channels + c) * plane + i);
-      };
-      double mean = 0, variance = 0;
-      each([&](int64_t at) { mean += static_cast<double>(from[at]); });
-      mean /= count;
-      each([&](int64_t at) {
-        const double difference = static_cast<double>(from[at]) - mean;
-        variance += difference * difference;
-      });
-      variance /= count;
+      const double mean = sum_planes(c, [](double value) { return value; }) / count;
+      const double variance =
+          sum_planes(c, [mean](double value) { return (value - mean) * (value - mean); }) / count;
       const double factor =
           static_cast<double>(scale[c]) / std::sqrt(variance + static_cast<double>(epsilon_));
-      each([&](int64_t at) {
-        y.data()[at] =
-            static_cast<T>((static_cast<double>(from[at]) - mean) * factor + static_cast<double>(bias[c]));
-      });
+      for (int64_t n = 0; n < x.dim(0); ++n) {
+        const T* row = from.data() + (n * channels + c) * plane;
+        T* to = y.data() + (n * channels + c) * plane;
+        for (int64_t i = 0; i < plane; ++i)
+          to[i] =
+              static_cast<T>((static_cast<double>(row[i]) - mean) * factor + static_cast<double>(bias[c]));
+      }
       means[static_cast<size_t>(c)] = mean;
       variances[static_cast<size_t>(c)] = variance;
     });

@@ -106,18 +106,28 @@ void average_bins(const T* plane, int64_t plane_width, const RegionAxis<T>& rows
   sums.resize(static_cast<size_t>(length));
   T* const sum = sums.data();
   for (int64_t ph = 0; ph < height; ++ph) {
-    std::fill_n(sum, length, T{0});
-    for (int64_t r = rows.first[static_cast<size_t>(ph)]; r <= rows.last[static_cast<size_t>(ph)]; ++r) {
-      const T weight = rows.weight[static_cast<size_t>(ph * rows.length + r)];
-      const T* from = plane + (rows.begin + r) * plane_width + columns.begin;
-      for (int64_t i = 0; i < length; ++i) sum[i] += weight * from[i];
+    const int64_t first = rows.first[static_cast<size_t>(ph)], last = rows.last[static_cast<size_t>(ph)];
+    const T* weight = rows.weight.data() + ph * rows.length;
+    const T* from = plane + (rows.begin + first) * plane_width + columns.begin;
+    int64_t r = first;
+    if (r > last) std::fill_n(sum, length, T{0});
+    // Two rows at a time, in order.
+    for (; r + 1 <= last; r += 2, from += 2 * plane_width) {
+      const T w0 = weight[r], w1 = weight[r + 1];
+      const T* next = from + plane_width;
+      if (r == first)
+        for (int64_t i = 0; i < length; ++i) sum[i] = w0 * from[i] + w1 * next[i];
+      else
+        for (int64_t i = 0; i < length; ++i) sum[i] = (sum[i] + w0 * from[i]) + w1 * next[i];
     }
+    for (; r <= last; ++r, from += plane_width)
+      for (int64_t i = 0; i < length; ++i) sum[i] = (r == first ? T{0} : sum[i]) + weight[r] * from[i];
     for (int64_t pw = 0; pw < width; ++pw) {
-      const T* weight = columns.weight.data() + pw * length;
+      const T* factor = columns.weight.data() + pw * length;
       T total = 0;
       for (int64_t i = columns.first[static_cast<size_t>(pw)]; i <= columns.last[static_cast<size_t>(pw)];
            ++i)
-        total += weight[i] * sum[i];
+        total += factor[i] * sum[i];
       y[ph * width + pw] = total / static_cast<T>(count);
     }
   }
