@@ -191,6 +191,7 @@
   X("", "StringSplit", 20, make_string_split)                                  \
   X("", "Sub", 1, make_binary)                                                 \
   X("", "Sum", 1, make_variadic)                                               \
+  X("", "SwiGLU", 28, make_swiglu)                                             \
   X("", "Swish", 24, make_unary)                                               \
   X("", "Tan", 7, make_unary)                                                  \
   X("", "Tanh", 1, make_unary)                                                 \
