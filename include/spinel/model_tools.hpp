@@ -74,4 +74,43 @@ std::vector<std::string> simplify_steps();
 SimplifyReport simplify_model(const std::string& model, const std::string& out,
                               const SimplifyOptions& options = {});
 
+struct ConvertOptions {
+  DType dtype = DType::float16;       ///< What float32 becomes; float16 alone is supported.
+  std::set<std::string> keep_ops;     ///< Operator types that stay in float32, with casts around them.
+  std::set<std::string> keep_nodes;   ///< The same of single nodes, by name.
+  std::set<std::string> convert_ops;  ///< Operator types that float16_keep_list() or their domain would keep.
+  std::set<std::string> keep_inputs;  ///< Inputs of the model that stay float32.
+  bool keep_io_types = false;         ///< All inputs and outputs do.
+  bool external_data = false;         ///< As SimplifyOptions::external_data.
+  CheckOptions check = {1, false, {}, 0.05};
+  Limits limits;
+};
+
+/// A constant whose values float16 could not hold.
+struct ClampedTensor {
+  std::string name;
+  int64_t elements = 0;
+  int64_t clamped = 0;  ///< Beyond +-65504, which they became.
+  int64_t flushed = 0;  ///< Other than 0, but so small that they became 0.
+};
+
+struct ConvertReport : FileReport {
+  int64_t converted_tensors = 0;
+  std::vector<ClampedTensor> clamped;  ///< Those with at least one such value.
+  std::vector<std::string> kept;       ///< Nodes that stay in float32, as "name (operator)".
+  CheckReport check;                   ///< Against the model in float32.
+};
+
+/// Standard operators that stay in float32 unless ConvertOptions::convert_ops names them: they count, and
+/// float16 counts to 2048 only. Operators for which ONNX does not allow float16, and those of other domains,
+/// stay as well.
+std::vector<std::string> float16_keep_list();
+
+/// Reads the ONNX file `model` and writes one whose float32 values are float16: weights, inputs, outputs and
+/// what is computed between them, in subgraphs too. Functions are put in place of their calls. `out` must be
+/// another file; it appears whole or not at all. Throws Error: not_found for a name that the model lacks,
+/// unsupported for another dtype and where a type that decides is not known; also if the check fails.
+ConvertReport convert_model(const std::string& model, const std::string& out,
+                            const ConvertOptions& options = {});
+
 }  // namespace spinel

@@ -12,6 +12,7 @@ Action set_up_conformance(CLI::App& app);
 Action set_up_compare(CLI::App& app);
 Action set_up_dump(CLI::App& app);
 Action set_up_simplify(CLI::App& app);
+Action set_up_convert(CLI::App& app);
 Action set_up_version(CLI::App& app);
 
 std::span<const Command> commands() {
@@ -26,6 +27,7 @@ std::span<const Command> commands() {
       {"compare", "How far two engines' results are apart, and from which layer on", set_up_compare},
       {"dump", "Write the values between a model's layers, and compare them with others'", set_up_dump},
       {"simplify", "Write an ONNX file that computes the same with fewer nodes", set_up_simplify},
+      {"convert", "Write an ONNX file whose float32 values are float16", set_up_convert},
       {"version", "Version and targets of this build", set_up_version},
   };
   return all;

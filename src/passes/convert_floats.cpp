@@ -1,6 +1,5 @@
 // Changes the model's float precision: every float32 value to float16, or every 16-bit one to float32.
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "base/text.hpp"
 #include "graph/origin.hpp"
 #include "ops/op_table.hpp"
+#include "passes/half_constant.hpp"
 #include "passes/pipeline.hpp"
 
 namespace spinel::passes {
@@ -21,24 +21,15 @@ using graph::NodeId;
 using graph::Value;
 using graph::ValueId;
 
-constexpr float half_max = 65504.0f;
-
-/// float32 to float16 saturates instead of overflowing: an infinite weight poisons every result.
 Tensor converted_constant(const Value& value, DType to, const Settings& settings) {
   if (to != DType::float16 || value.constant.dtype() != DType::float32) return convert(value.constant, to);
-  Tensor clamped = value.constant.clone();
-  size_t count = 0;
-  for (float& v : clamped.data<float>()) {
-    if (!std::isfinite(v) || std::fabs(v) <= half_max) continue;
-    v = std::copysign(half_max, v);
-    ++count;
-  }
-  if (count > 0 && settings.log)
+  const HalfConstant half = to_half_constant(value.constant);
+  if (half.clamped > 0 && settings.log)
     settings.log(LogLevel::warning,
                  fmt::format("constant '{}': {} of {} elements lie outside float16 and were clamped "
                              "to +-65504",
-                             value.name, count, clamped.element_count()));
-  return convert(clamped, to);
+                             value.name, half.clamped, half.tensor.element_count()));
+  return half.tensor;
 }
 
 graph::OpPtr make_cast(DType to) {
