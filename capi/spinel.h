@@ -646,7 +646,7 @@ typedef struct spinel_sample {
   int64_t label;
 } spinel_sample;
 
-/* The images of root/<class>/<image>: classes sorted by name (byte order), a class's index is its label,
+/* The images of root/CLASS/IMAGE: classes sorted by name (byte order), a class's index is its label,
  * images sorted within their class; names that begin with '.' are left out. What a file holds is not looked
  * at. The caller owns *dataset. Any thread. */
 SPINEL_API int32_t spinel_dataset_open(const char* root, spinel_dataset** dataset, spinel_error** error);

@@ -4,33 +4,36 @@
 #   lib/cmake/spinel, lib/pkgconfig/spinel.pc                find_package(spinel) and pkg-config
 #   libexec/spinel/, share/doc/spinel/LICENSE                the samples; the licence
 # The command installs itself to bin/.
+# Components: runtime (the shared library), dev (all that is needed to build against it), tools (command and samples).
 include(CMakePackageConfigHelpers)
 include(SpinelStaticArchive)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/spinel)
 set(generated ${PROJECT_BINARY_DIR}/install)
 
 install(FILES ${PROJECT_SOURCE_DIR}/capi/spinel.h ${PROJECT_SOURCE_DIR}/capi/spinel_dlpack.h
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(TARGETS spinel EXPORT spinel-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(EXPORT spinel-targets NAMESPACE spinel:: DESTINATION ${package_folder})
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+install(TARGETS spinel EXPORT spinel-targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev)
+install(EXPORT spinel-targets NAMESPACE spinel:: DESTINATION ${package_folder} COMPONENT dev)
 if(TARGET spinel_static)
-  install(FILES ${PROJECT_BINARY_DIR}/lib/libspinel.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(FILES ${PROJECT_BINARY_DIR}/lib/libspinel.a DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 endif()
 
 get_property(layers GLOBAL PROPERTY SPINEL_LAYERS)
 set_target_properties(spinel_tools PROPERTIES EXPORT_NAME core)
 target_include_directories(spinel_tools INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(spinel_tools INTERFACE cxx_std_20)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/spinel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(TARGETS ${layers} EXPORT spinel-core-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/spinel)
-install(EXPORT spinel-core-targets NAMESPACE spinel:: DESTINATION ${package_folder})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/spinel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+install(TARGETS ${layers} EXPORT spinel-core-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/spinel
+  COMPONENT dev)
+install(EXPORT spinel-core-targets NAMESPACE spinel:: DESTINATION ${package_folder} COMPONENT dev)
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/spinel-config.cmake.in
   ${generated}/spinel-config.cmake INSTALL_DESTINATION ${package_folder} PATH_VARS CMAKE_INSTALL_LIBDIR
   CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${generated}/spinel-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${generated}/spinel-config.cmake ${generated}/spinel-config-version.cmake
-  DESTINATION ${package_folder})
+  DESTINATION ${package_folder} COMPONENT dev)
 
 # The prefix is told from where spinel.pc lies, unless the folders are absolute.
 set(pc_prefix ${CMAKE_INSTALL_PREFIX})
@@ -51,7 +54,7 @@ if(TARGET spinel_static)
   list(JOIN pc_private " " pc_private)
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/spinel.pc.in ${generated}/spinel.pc @ONLY)
-install(FILES ${generated}/spinel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${generated}/spinel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 
 set(samples_folder ${CMAKE_INSTALL_LIBEXECDIR}/spinel)
 file(RELATIVE_PATH samples_to_lib /${samples_folder} /${CMAKE_INSTALL_LIBDIR})
@@ -61,7 +64,10 @@ foreach(sample IN LISTS samples ITEMS resnet_single resnet_folder resnet_valid)
     continue()
   endif()
   set_target_properties(${sample} PROPERTIES INSTALL_RPATH "$ORIGIN/${samples_to_lib}")
-  install(TARGETS ${sample} RUNTIME DESTINATION ${samples_folder})
+  install(TARGETS ${sample} RUNTIME DESTINATION ${samples_folder} COMPONENT tools)
 endforeach()
 
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
+if(PROJECT_IS_TOP_LEVEL)
+  include(SpinelPackage)
+endif()

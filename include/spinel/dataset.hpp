@@ -25,7 +25,7 @@ struct Sample {
 /// rejected later, by name. Throws Error: not_found, io (not readable), bad_data (holds no file).
 std::vector<std::filesystem::path> list_images(const std::filesystem::path& folder);
 
-/// `root/<class>/<image>`: classes sorted by name (byte order, as Python's sorted), a class's index is its
+/// `ROOT/CLASS/IMAGE`: classes sorted by name (byte order, as Python's sorted), a class's index is its
 /// label, images sorted within their class. Names that begin with '.' are left out.
 class ImageFolder {
  public:

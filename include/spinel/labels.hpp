@@ -9,9 +9,9 @@
 namespace spinel {
 
 /// Reads lines such as "n02124075 Egyptian cat": the name is what follows the first space, the whole line
-/// where there is no space. Line ends may be \n or \r\n; empty lines at the end are ignored. Throws
-/// Error(bad_data) that names `origin` and the line for an empty text, an empty line between others, or a
-/// line without a name.
+/// where there is no space. Lines end with a line feed, which a carriage return may precede; empty lines at
+/// the end are ignored. Throws Error(bad_data) that names `origin` and the line for an empty text, an empty
+/// line between others, or a line without a name.
 std::vector<std::string> parse_labels(std::string_view text, std::string_view origin);
 
 /// parse_labels on a file. With `classes` above 0 another number of labels is Error(bad_data) that names

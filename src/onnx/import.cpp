@@ -183,7 +183,9 @@ class NodeImporter {
       return import_constant(read_arguments(node, static_cast<int>(opset->second), name), outputs, scope);
     const ops::OpDef* def = ops::find_op(domain, node.op_type);
     if (def == nullptr) {
-      context_.unsupported[{full_name, "unknown operator"}].push_back(name);
+      const bool left_out = ops::left_out_of_build(domain, node.op_type);
+      context_.unsupported[{full_name, left_out ? "left out of this build" : "unknown operator"}].push_back(
+          name);
       return;
     }
     if (opset == opsets_.end())

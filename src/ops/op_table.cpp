@@ -1,6 +1,10 @@
 #include "ops/op_table.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.hpp"
+#include "ops/operator_set.hpp"
 
 // The only list of operators: domain, name, first supported opset, factory. One line an operator, by domain
 // and name. A factory may serve several names; it tells them apart by OpArgs::op_type().
@@ -233,9 +237,58 @@ SPINEL_OPERATORS(SPINEL_DECLARE)
 
 namespace {
 
-#define SPINEL_ENTRY(domain, name, since, make) OpDef{domain, name, since, make},
-constexpr OpDef table[] = {SPINEL_OPERATORS(SPINEL_ENTRY)};
+/// What passes put into graphs by name.
+constexpr std::string_view always_in[] = {
+    "LayerNormalization", "Add",    "Cast", "Flatten", "Gelu",  "HardSwish",
+    "Identity",           "MatMul", "Mul",  "Reshape", "Swish", "Where",
+    "Transpose"};
+
+/// Whether `list`, words that are separated by commas, is empty or holds "name", or "domain:name".
+constexpr bool holds(std::string_view list, std::string_view domain, std::string_view name) {
+  if (list.empty()) return true;
+  while (!list.empty()) {
+    std::string_view word = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(word.size() + 1, list.size()));
+    if (!domain.empty()) {
+      if (!word.starts_with(domain) || word.size() <= domain.size() || word[domain.size()] != ':') continue;
+      word.remove_prefix(domain.size() + 1);
+    }
+    if (word == name) return true;
+  }
+  return false;
+}
+
+constexpr bool in_build(std::string_view domain, std::string_view name) {
+  if (domain.empty())
+    for (std::string_view each : always_in)
+      if (each == name) return true;
+  return holds(operator_set, domain, name);
+}
+
+#define SPINEL_ENTRY(domain, name, since, make) \
+  OpDef{domain, name, since, in_build(domain, name) ? make : nullptr},
+constexpr OpDef whole_table[] = {SPINEL_OPERATORS(SPINEL_ENTRY)};
 #undef SPINEL_ENTRY
+
+constexpr size_t table_size = static_cast<size_t>(
+    std::ranges::count_if(whole_table, [](const OpDef& def) { return def.make != nullptr; }));
+constexpr auto table = [] {
+  std::array<OpDef, table_size> out{};
+  std::ranges::copy_if(whole_table, out.begin(), [](const OpDef& def) { return def.make != nullptr; });
+  return out;
+}();
+
+constexpr bool list_is_right(std::string_view list) {
+  while (!list.empty()) {
+    const std::string_view word = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(word.size() + 1, list.size()));
+    if (std::ranges::none_of(whole_table,
+                             [&](const OpDef& def) { return holds(word, def.domain, def.name); }))
+      return false;
+  }
+  return true;
+}
+static_assert(list_is_right(operator_set), "SPINEL_OPERATORS names an operator that there is not");
 
 }  // namespace
 
@@ -246,6 +299,13 @@ const OpDef* find_op(std::string_view domain, std::string_view name) {
   for (const OpDef& def : table)
     if (def.domain == domain && def.name == name) return &def;
   return nullptr;
+}
+
+bool left_out_of_build(std::string_view domain, std::string_view name) {
+  if (domain == "ai.onnx") domain = "";
+  return find_op(domain, name) == nullptr && std::ranges::any_of(whole_table, [&](const OpDef& def) {
+           return def.domain == domain && def.name == name;
+         });
 }
 
 OpPtr make_op(const OpDef& def, const OpArgs& args) {

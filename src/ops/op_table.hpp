@@ -15,10 +15,12 @@ struct OpDef {
   OpPtr (*make)(const OpArgs&);
 };
 
-/// Every operator, sorted as in op_table.cpp.
+/// Every operator of this build, sorted as in op_table.cpp.
 std::span<const OpDef> op_table();
 /// The operator of that name, or nullptr. "ai.onnx" and "" are the same domain.
 const OpDef* find_op(std::string_view domain, std::string_view name);
+/// Whether Spinel has the operator, but not in this build (SPINEL_OPERATORS of CMake).
+bool left_out_of_build(std::string_view domain, std::string_view name);
 /// Makes the operator and checks that it took every attribute. Throws Error(bad_model) without the node's
 /// name.
 OpPtr make_op(const OpDef& def, const OpArgs& args);

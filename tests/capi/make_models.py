@@ -53,6 +53,12 @@ save('pass', [helper.make_node('Identity', ['x'], ['copy'], name='copy'),
      [value('copy', FLOAT, ['n']), value('constant', FLOAT, [2]), value('again', FLOAT, ['n'])],
      [numpy_helper.from_array(np.array([7, 8], dtype=np.float32), 'c')])
 
+# Every element type of the host languages, each as it comes.
+kinds = ['FLOAT', 'DOUBLE', 'FLOAT16', 'INT8', 'INT16', 'INT32', 'INT64', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'BOOL']
+save('types', [helper.make_node('Identity', [kind.lower()], [f'{kind.lower()}_out'], name=kind.lower()) for kind in kinds],
+     [value(kind.lower(), getattr(TensorProto, kind), ['n']) for kind in kinds],
+     [value(f'{kind.lower()}_out', getattr(TensorProto, kind), ['n']) for kind in kinds])
+
 # Many short nodes, to be cancelled before the last: a quarter of a second of work for the batch that the tests give.
 size, last = 384, 400
 save('slow', [helper.make_node('MatMul', [f'v{i}', 'w'], [f'v{i + 1}'], name=f'matmul_{i}') for i in range(last)],

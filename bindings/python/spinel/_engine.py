@@ -345,7 +345,7 @@ class InferEngine:
         run = _Call(self, handle, self._arrays(inputs), self._checked(outputs))
         error = ctypes.c_void_p()
         code = lib.spinel_engine_run(handle.value, run.inputs, len(run.inputs), run.outputs, len(run.outputs),
-                                     None if cancel is None else cancel._handle, error)
+                                     None if cancel is None else cancel._handle, ctypes.byref(error))
         if code:
             raise error_of(error.value, code)
         return run.finish()

@@ -14,6 +14,7 @@ from ._library import InvalidArgumentError, UnsupportedError, char_array, encode
 from ._tensors import dtype_number
 
 _log = logging.getLogger('spinel')
+_log.addHandler(logging.NullHandler())  # Without one Python prints warnings to stderr.
 _levels = {0: logging.DEBUG, 1: logging.INFO, 2: logging.WARNING, 3: logging.ERROR}
 
 
