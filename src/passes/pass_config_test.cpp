@@ -164,3 +164,29 @@ TEST_CASE("pass configuration: counting stays in float32 unless everything is co
     CHECK(type_of(graph, "count") == (all ? DType::float16 : DType::float32));
   }
 }
+
+TEST_CASE("pass configuration: sums of 8-bit integers are scaled in float32", "[passes]") {
+  // The middle sum is 4000 * 255 * 100, far beyond float16, and the result 102.
+  ModelGraph model;
+  model.input("x", DType::float32, {std::string("n"), int64_t{4000}});
+  Tensor weights(DType::uint8, {4000, 1});
+  std::ranges::fill(weights.data<uint8_t>(), uint8_t{100});
+  model.constant("w", weights)
+      .constant("w_scale", Tensor::scalar(0.000255F))
+      .constant("bias", Tensor::scalar(1.0F));
+  model.node("DynamicQuantizeLinear", {"x"}, {"q", "scale", "zero"}, {}, "quantize");
+  model.node("MatMulInteger", {"q", "w", "zero"}, {"sums"}, {}, "product");
+  model.node("Cast", {"sums"}, {"floats"}, {{"to", int64_t{1}}}, "cast");
+  model.node("Mul", {"scale", "w_scale"}, {"both"}, {}, "scales")
+      .node("Mul", {"floats", "both"}, {"s"}, {}, "scaled");
+  model.node("Add", {"s", "bias"}, {"y"}, {}, "add").output("y", DType::float32);
+  graph::Graph graph = test::import_graph(model);
+  passes::Settings settings;
+  settings.dtype = DType::float16;
+  passes::run_pipeline(graph, settings);
+  Tensor x(DType::float16, {1, 4000});
+  std::ranges::fill(x.data<Half>(), Half(1.0F));
+  const Tensor y = test::interpret_one(graph, {x});
+  REQUIRE(y.dtype() == DType::float16);
+  CHECK(static_cast<float>(y.data<Half>()[0]) == Approx(103).epsilon(1e-3));
+}

@@ -22,6 +22,25 @@ bool names(const std::string& name, const Node& node) {
          std::ranges::find(node.sources, name) != node.sources.end();
 }
 
+/// Whether the node turns the sums of a product of 8-bit integers into floats, or makes a scale for that:
+/// sums lie far outside float16 until they are scaled.
+bool scales_integers(const Graph& graph, const Node& node) {
+  const auto made_by = [&](graph::ValueId id, std::initializer_list<std::string_view> ops) -> const Node* {
+    if (id == graph::no_value || graph.value(id).producer == graph::no_node) return nullptr;
+    const Node& producer = graph.node(graph.value(id).producer);
+    return std::ranges::find(ops, producer.op->name()) != ops.end() ? &producer : nullptr;
+  };
+  const auto is_cast_of_sums = [&](const Node& cast) {
+    return cast.op->name() == "Cast" && made_by(cast.inputs[0], {"ConvInteger", "MatMulInteger"}) != nullptr;
+  };
+  if (node.op->name() == "DynamicQuantizeLinear" || is_cast_of_sums(node)) return true;
+  if (node.op->name() != "Mul") return false;
+  return std::ranges::any_of(node.inputs, [&](graph::ValueId id) {
+    const Node* cast = made_by(id, {"Cast"});
+    return (cast != nullptr && is_cast_of_sums(*cast)) || made_by(id, {"DynamicQuantizeLinear"}) != nullptr;
+  });
+}
+
 class Keeper {
  public:
   Keeper(const PassConfig& config, std::set<std::string, std::less<>>& kept) : config_(config), kept_(kept) {}
@@ -29,7 +48,7 @@ class Keeper {
   void run(const Graph& graph) {
     for (const Node& node : graph.nodes) {
       for (const auto& subgraph : node.subgraphs) run(*subgraph);
-      if (!stays_float32(node)) continue;
+      if (!stays_float32(graph, node)) continue;
       if (!node.subgraphs.empty())
         fail(ErrorCode::unsupported,
              "node '{}' ({}) is to stay in float32, but has subgraphs; name the nodes inside instead",
@@ -50,8 +69,9 @@ class Keeper {
   }
 
  private:
-  bool stays_float32(const Node& node) {
-    bool stays = !config_.convert_all && is_kept_by_default(node.op->name());
+  bool stays_float32(const Graph& graph, const Node& node) {
+    bool stays =
+        !config_.convert_all && (is_kept_by_default(node.op->name()) || scales_integers(graph, node));
     for (const std::string& name : config_.skip_ops)
       if (names(name, node)) {
         used_.insert(name);
