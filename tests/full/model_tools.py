@@ -115,7 +115,6 @@ def check_large():
     refused = subprocess.run([SPINEL, "simplify", path, "-o", out, "--max-model-bytes", str(2 * GIGABYTE)],
                              capture_output=True, text=True)
     ok = refused.returncode == 1 and "max_model_bytes" in refused.stderr and not os.path.exists(out)
-    # Equal weights would be merged; here they are to stay.
     report = json.loads(common.run(SPINEL, "simplify", path, "-o", out, "--json", "--check", "0"))
     ok = ok and report["files"] == [out, out + ".data"] and report["bytes_after"] > 2 * GIGABYTE
     onnx.checker.check_model(out)
