@@ -27,8 +27,7 @@ struct Lines {
 
 /// Input [..., 1 or 2] of real or complex numbers, optionally dft_length and axis (one number each); output
 /// [..., 2], or [..., 1] for the inverse of a one-sided spectrum. The axis is cut or filled with zeros to
-/// dft_length. Sums are kept in double: in float32 a number that is 0 by cancellation comes out as 1e-7 of
-/// the greatest one, which is more than the ONNX project's data tolerates.
+/// dft_length.
 class Dft final : public Op {
  public:
   explicit Dft(DftAttrs attrs) : attrs_(attrs) {}
@@ -121,18 +120,18 @@ class Dft final : public Op {
       context.parallel_for(tasks, [&](int64_t task) {
         const int64_t begin = task * most_lanes;
         const int64_t lanes = std::min(most_lanes, lines - begin);
-        std::vector<double> memory(static_cast<size_t>((2 * length + work_per_lane) * lanes));
-        double* const re = memory.data();
-        double* const im = re + length * lanes;
+        std::vector<T> memory(static_cast<size_t>((2 * length + work_per_lane) * lanes));
+        T* const re = memory.data();
+        T* const im = re + length * lanes;
         gather(from.data(), in, begin, lanes, length, re, im);
         transform(re, im, lanes, im + length * lanes);
         scatter(re, im, out, begin, lanes, y.data());
       });
     };
     if (in.parts == 1 && !attrs_.inverse) {
-      const RealFft<double> fft(length);
+      const RealFft<T> fft(length);
       each(
-          [&](double* re, double* im, int64_t lanes, double* work) {
+          [&](T* re, T* im, int64_t lanes, T* work) {
             fft.forward(re, im, lanes, work);
             for (int64_t k = length / 2 + 1; k < bins; ++k)
               for (int64_t l = 0; l < lanes; ++l) {
@@ -142,13 +141,13 @@ class Dft final : public Op {
           },
           fft.work_per_lane());
     } else {
-      const Fft<double> fft(length);
+      const Fft<T> fft(length);
       each(
-          [&](double* re, double* im, int64_t lanes, double* work) {
+          [&](T* re, T* im, int64_t lanes, T* work) {
             if (real_result()) mirror(re, im, lanes, length);
             if (!attrs_.inverse) return fft.forward(re, im, lanes, work);
             fft.forward(im, re, lanes, work);
-            for (int64_t i = 0; i < 2 * length * lanes; ++i) re[i] /= static_cast<double>(length);
+            for (int64_t i = 0; i < 2 * length * lanes; ++i) re[i] /= static_cast<T>(length);
           },
           fft.work_per_lane());
     }
@@ -156,10 +155,10 @@ class Dft final : public Op {
   }
 
   template <class T>
-  static void gather(const T* x, const Lines& in, int64_t begin, int64_t lanes, int64_t length, double* re,
-                     double* im) {
+  static void gather(const T* x, const Lines& in, int64_t begin, int64_t lanes, int64_t length, T* re,
+                     T* im) {
     const int64_t count = std::min(in.length, length);
-    std::fill_n(re, 2 * length * lanes, 0.0);
+    std::fill_n(re, 2 * length * lanes, T{0});
     for (int64_t l = 0; l < lanes; ++l) {
       const T* line = x + in.first(begin + l) * in.parts;
       for (int64_t i = 0; i < count; ++i) re[i * lanes + l] = line[i * in.inner * in.parts];
@@ -168,19 +167,19 @@ class Dft final : public Op {
   }
 
   template <class T>
-  static void scatter(const double* re, const double* im, const Lines& out, int64_t begin, int64_t lanes,
-                      T* y) {
+  static void scatter(const T* re, const T* im, const Lines& out, int64_t begin, int64_t lanes, T* y) {
     for (int64_t l = 0; l < lanes; ++l) {
       T* line = y + out.first(begin + l) * out.parts;
       for (int64_t i = 0; i < out.length; ++i) {
-        line[i * out.inner * out.parts] = static_cast<T>(re[i * lanes + l]);
-        if (out.parts == 2) line[i * out.inner * 2 + 1] = static_cast<T>(im[i * lanes + l]);
+        line[i * out.inner * out.parts] = re[i * lanes + l];
+        if (out.parts == 2) line[i * out.inner * 2 + 1] = im[i * lanes + l];
       }
     }
   }
 
   /// Completes a one-sided spectrum to that of a real signal.
-  static void mirror(double* re, double* im, int64_t lanes, int64_t length) {
+  template <class T>
+  static void mirror(T* re, T* im, int64_t lanes, int64_t length) {
     for (int64_t l = 0; l < lanes; ++l) {
       im[l] = 0;
       if (length % 2 == 0) im[length / 2 * lanes + l] = 0;
