@@ -207,6 +207,16 @@ int64_t BatchRun::part_samples(const Shape& shape) const {
   return resources_.model.part_samples(dims, shape.batch);
 }
 
+/// Whether rows of the batch may share bytes, so that it cannot be cut between any two.
+bool BatchRun::has_packed_rows() const {
+  const auto packed = [](const std::vector<TensorInfo>& infos, const std::vector<int>& axes) {
+    for (size_t i = 0; i < infos.size(); ++i)
+      if (axes[i] >= 0 && dtype_bits(infos[i].dtype) % 8 != 0) return true;
+    return false;
+  };
+  return packed(infos_, input_axes_) || packed(resources_.model.outputs(), output_axes_);
+}
+
 void BatchRun::cut(Shape& shape) const {
   const backend::BatchInfo& info = resources_.model.batch();
   const bool splittable = info.proven || forced_;
@@ -225,7 +235,7 @@ void BatchRun::cut(Shape& shape) const {
     shape.parts = {{0, shape.batch, shape.batch}};
   else if (info.fixed > 0)
     shape.parts = runtime::split_fixed(shape.batch, info.fixed);
-  else if (!shape.may_cut || resources_.options.split == SplitPolicy::never)
+  else if (!shape.may_cut || resources_.options.split == SplitPolicy::never || has_packed_rows())
     shape.parts = {{0, shape.batch, shape.batch}};
   else
     shape.parts = runtime::split_for_stealing(shape.batch, resources_.spas, part_samples(shape));

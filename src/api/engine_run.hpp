@@ -66,6 +66,7 @@ class BatchRun {
   const Shape& shape_of(bool may_cut);
   Shape make_shape(bool may_cut) const;
   int64_t part_samples(const Shape& shape) const;
+  bool has_packed_rows() const;
   void cut(Shape& shape) const;
   int64_t batch_size() const;
   void prepare_outputs();

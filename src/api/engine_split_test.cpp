@@ -169,3 +169,17 @@ TEST_CASE("split: the option overrides the analysis, both ways", "[engine]") {
       engine_of(small_network(), 4, 1, SplitPolicy::never).run({random_floats({4, 3, 9, 9}, 7)})[0];
   CHECK(same_bits(never, engine_of(small_network(), 1).run({random_floats({4, 3, 9, 9}, 7)})[0]));
 }
+
+TEST_CASE("split: rows that share bytes are not cut", "[engine]") {
+  ModelGraph graph;
+  graph.input("x", DType::int4, {std::string("batch"), int64_t{3}});
+  graph.node("Identity", {"x"}, {"y"}).output("y", DType::int4);
+  EngineOptions options;
+  options.spas = 3;
+  const InferEngine engine = InferEngine::from_memory(graph.model(24), options);
+  REQUIRE(engine.batch_report().splittable);
+  Tensor x(DType::int4, {5, 3});
+  for (size_t i = 0; i < x.size_bytes(); ++i)
+    static_cast<uint8_t*>(x.raw())[i] = static_cast<uint8_t>(17 * i);
+  CHECK(same_bits(engine.run({x})[0], x));
+}

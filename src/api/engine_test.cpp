@@ -424,3 +424,52 @@ TEST_CASE("engine: truncated and mutated models never crash", "[engine]") {
   CHECK(loaded > 0);
   CHECK(refused > 0);
 }
+
+TEST_CASE("engine: an opset that is newer than those known is refused, unless nothing of it is used",
+          "[engine]") {
+  const auto load = [](int64_t opset) {
+    ModelGraph graph;
+    graph.input("x", DType::float32, {int64_t{2}});
+    graph.node("Relu", {"x"}, {"y"}).output("y", DType::float32);
+    return InferEngine::from_memory(graph.model(opset), {});
+  };
+  CHECK_NOTHROW(load(28));
+  try {
+    load(29);
+    FAIL("opset 29 was taken");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::unsupported);
+    CHECK_THAT(error.what(), Catch::Contains("Relu (opset 29 is not known; export the model for opset 28"));
+  }
+}
+
+TEST_CASE("engine: sequences and optionals", "[engine]") {
+  ModelGraph graph;
+  graph.input("x", DType::float32, {int64_t{2}});
+  graph.node("SequenceConstruct", {"x", "x"}, {"s"}).output("s", DType::float32);
+  const InferEngine engine = InferEngine::from_memory(graph.model(), {});
+  REQUIRE(engine.outputs()[0].kind == ValueKind::sequence);
+  CHECK(describe(engine.outputs()[0]) == "sequence(float32[2])");
+  const Tensor x = Tensor::from<float>({2}, {1, 2});
+  const std::vector<Value> inputs{x};
+  const std::vector<Value> results = engine.run_values(inputs);
+  REQUIRE(results[0].is_sequence());
+  REQUIRE(results[0].sequence().size() == 2);
+  CHECK(results[0].sequence()[1].tensor().data<float>()[1] == 2);
+  CHECK(engine.run_time() > 0);
+  const auto refuses = [&](ErrorCode code, const std::string& text, auto&& run) {
+    try {
+      run();
+      FAIL("it ran");
+    } catch (const Error& error) {
+      CHECK(error.code() == code);
+      CHECK_THAT(error.what(), Catch::Contains(text));
+    }
+  };
+  refuses(ErrorCode::unsupported, "output 's' is sequence(float32[2])", [&] { engine.run({x}); });
+  refuses(ErrorCode::invalid_argument, "input 'x' is a sequence of 0; it takes float32[2]",
+          [&] { engine.run_values(std::vector<Value>{Sequence{}}); });
+  refuses(ErrorCode::invalid_argument, "has dims [3]; it takes float32[2]",
+          [&] { engine.run_values(std::vector<Value>{Tensor(DType::float32, {3})}); });
+  refuses(ErrorCode::invalid_argument, "takes 1 input", [&] { engine.run_values({}); });
+}

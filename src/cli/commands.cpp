@@ -13,6 +13,7 @@ Action set_up_compare(CLI::App& app);
 Action set_up_dump(CLI::App& app);
 Action set_up_simplify(CLI::App& app);
 Action set_up_convert(CLI::App& app);
+Action set_up_operators(CLI::App& app);
 Action set_up_version(CLI::App& app);
 
 std::span<const Command> commands() {
@@ -28,6 +29,7 @@ std::span<const Command> commands() {
       {"dump", "Write the values between a model's layers, and compare them with others'", set_up_dump},
       {"simplify", "Write an ONNX file that computes the same with fewer nodes", set_up_simplify},
       {"convert", "Write an ONNX file whose float32 values are float16", set_up_convert},
+      {"operators", "Every operator: opsets, element types, tuned kernels", set_up_operators},
       {"version", "Version and targets of this build", set_up_version},
   };
   return all;

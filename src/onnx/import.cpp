@@ -181,6 +181,13 @@ class NodeImporter {
         domain.empty() ? std::string(node.op_type) : fmt::format("{}::{}", domain, node.op_type);
     if (domain.empty() && node.op_type == "Constant" && opset != opsets_.end())
       return import_constant(read_arguments(node, static_cast<int>(opset->second), name), outputs, scope);
+    if (const int newest = ops::newest_opset(domain);
+        newest != 0 && opset != opsets_.end() && opset->second > newest) {
+      const std::string why =
+          fmt::format("opset {} is not known; export the model for opset {} or older", opset->second, newest);
+      context_.unsupported[{full_name, why}].push_back(name);
+      return;
+    }
     const ops::OpDef* def = ops::find_op(domain, node.op_type);
     if (def == nullptr) {
       const bool left_out = ops::left_out_of_build(domain, node.op_type);

@@ -26,8 +26,8 @@ ModelSource open_model(const std::filesystem::path& path, const Limits& limits);
 /// normalised, nodes sorted. Types and shapes are not inferred yet, except those that the inputs declare. A
 /// dynamic dim without a name gets the symbol "<input>.<axis>".
 ///
-/// Throws Error: bad_model naming the node, or unsupported listing every operator that is not there with its
-/// nodes.
+/// Throws Error: bad_model naming the node, or unsupported listing every operator that is not there, or whose
+/// opset is newer than ops::newest_opset(), with its nodes.
 graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log);
 
 }  // namespace spinel::onnx

@@ -308,6 +308,13 @@ bool left_out_of_build(std::string_view domain, std::string_view name) {
          });
 }
 
+int newest_opset(std::string_view domain) {
+  if (domain.empty() || domain == "ai.onnx") return 28;
+  for (const OpDef& def : table)
+    if (def.domain == domain) return 1;
+  return 0;
+}
+
 OpPtr make_op(const OpDef& def, const OpArgs& args) {
   if (args.version() < def.since_version)
     fail(ErrorCode::unsupported, "{} of opset {} is not supported; the oldest is {}", def.name,

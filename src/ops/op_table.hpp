@@ -21,6 +21,9 @@ std::span<const OpDef> op_table();
 const OpDef* find_op(std::string_view domain, std::string_view name);
 /// Whether Spinel has the operator, but not in this build (SPINEL_OPERATORS of CMake).
 bool left_out_of_build(std::string_view domain, std::string_view name);
+/// The newest opset of the domain whose operators are known here; 0 for a domain that has none. What a newer
+/// one changes cannot be known, so that a model that imports it for an operator is refused.
+int newest_opset(std::string_view domain);
 /// Makes the operator and checks that it took every attribute. Throws Error(bad_model) without the node's
 /// name.
 OpPtr make_op(const OpDef& def, const OpArgs& args);
