@@ -120,12 +120,11 @@ void print_markdown(const std::vector<OperatorRow>& rows) {
       "  export it for an opset of this page.\n"
       "- **Element types**: what the operator computes with on target `cpu`, of its main input where "
       "nothing\n"
-      "  else is said.");
+      "  else is said; the others are refused.");
   for (const TypeGroup& group : type_groups()) {
     std::vector<std::string_view> names;
     for (DType member : group.members) names.push_back(dtype_name(member));
-    fmt::print(" {}{}: {}.", group.name == std::string_view("floats") ? "\n  " : "", group.name,
-               fmt::join(names, ", "));
+    fmt::print("\n  - {}: {}", group.name, fmt::join(names, ", "));
   }
   fmt::print(
       "\n- **Tuned**: the kernels besides the reference that target `cpu` has for it, in float32 where it "
