@@ -11,10 +11,9 @@ import os
 
 import common
 from common import UserError
-import to_float16
+import finish_onnx
 
 try:
-    import onnx
     import torch
     import torchvision
 except ImportError as error:
@@ -78,28 +77,6 @@ def calibrate(model, size, batches=8):
     model.eval()
 
 
-def simplified(model):
-    """The model simplified by onnxsim, or as it is where onnxsim is missing or fails; says which."""
-    try:
-        import onnxsim
-    except ModuleNotFoundError:
-        print("not simplified: onnxsim is not installed")
-        return model
-    except Exception as error:
-        print(f"not simplified: onnxsim cannot be imported beside onnx {onnx.__version__} ({error})")
-        return model
-    try:
-        result, same = onnxsim.simplify(model)
-    except Exception as error:
-        print(f"not simplified: onnxsim failed ({error})")
-        return model
-    if not same:
-        print("not simplified: onnxsim's own check found a difference")
-        return model
-    print(f"simplified by onnxsim: {len(model.graph.node)} nodes -> {len(result.graph.node)}")
-    return result
-
-
 def main():
     parser = common.Parser(description=__doc__)
     parser.add_argument("--model", default="resnet50", help="torchvision's name of the model")
@@ -109,20 +86,9 @@ def main():
     parser.add_argument("--calibrate", action="store_true",
                         help="without --weights: take BatchNorm statistics from random inputs; without them the values "
                              "of some networks (MobileNet) sink below what float16 holds")
-    parser.add_argument("--num_classes", type=int, default=1000)
-    parser.add_argument("--mode", choices=("static", "dynamic"), default="dynamic",
-                        help="dynamic: batch, height and width are left open")
-    parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
-    parser.add_argument("--opset", type=int, choices=range(12, 18), default=17)
-    parser.add_argument("--batch_size", type=int, default=1, help="of the static model")
-    parser.add_argument("--input_size", type=int, default=224, help="height and width of the static model")
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
-    parser.add_argument("--out", default="", help="file to write; by default MODEL_MODE_DTYPE.onnx")
+    finish_onnx.add_flags(parser)
     args = parser.parse_args()
-    if min(args.batch_size, args.input_size, args.num_classes) < 1:
-        raise UserError("--batch_size, --input_size and --num_classes must be at least 1")
-    out = args.out or f"{args.model}_{args.mode}_{args.dtype}.onnx"
-    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
+    out = finish_onnx.out_of(args)
 
     torch.manual_seed(args.seed)
     model = build(args.model, args.weights, args.num_classes, args.trust_weights)
@@ -141,23 +107,11 @@ def main():
         except Exception as error:
             raise UserError(f"torch {torch.__version__} cannot export {args.model} at opset {args.opset} with an input "
                             f"of {tuple(example.shape)}: {str(error).strip().splitlines()[0]}") from None
-        onnx.checker.check_model(part, full_check=True)
-        graph = simplified(onnx.load(part))
-        if args.dtype == "float16":
-            graph, report = to_float16.convert(graph)
-            for line in report:
-                print(f"note: {line}")
-        onnx.checker.check_model(graph, full_check=True)
-        onnx.save(graph, part)
-        os.replace(part, out)
+        graph = finish_onnx.finish(part, out, args.dtype)
     finally:
         if os.path.exists(part):
             os.remove(part)
-    for kind, values in (("input", graph.graph.input), ("output", graph.graph.output)):
-        for value in values:
-            dims = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
-            print(f"{kind} {value.name} {dims} {args.dtype}")
-    print(f"wrote {out}: opset {args.opset}, {len(graph.graph.node)} nodes, {os.path.getsize(out)} bytes, checked")
+    finish_onnx.report(graph, out, args.dtype)
 
 
 if __name__ == "__main__":

@@ -121,6 +121,23 @@ TEST_CASE("passes: float16 reaches constants, casts and subgraphs, and clamps wi
   CHECK(static_cast<float>(y.data<Half>()[0]) == 32752.0f);
 }
 
+TEST_CASE("passes: a Dropout that drops nothing goes, one that may stays", "[passes]") {
+  const auto left = [](float ratio, bool training) {
+    ModelGraph model;
+    model.input("x", DType::float32, {int64_t{4}});
+    model.constant("ratio", Tensor::scalar(ratio)).constant("training", Tensor::scalar(training));
+    model.node("Dropout", {"x", "ratio", "training"}, {"d"})
+        .node("Relu", {"d"}, {"y"})
+        .output("y", DType::float32);
+    graph::Graph graph = import(model);
+    passes::run_pipeline(graph, {});
+    return count(graph, "Dropout");
+  };
+  CHECK(left(0, true) == 0);
+  CHECK(left(0.5f, false) == 0);
+  CHECK(left(0.5f, true) == 1);
+}
+
 TEST_CASE("passes: in float16 a BatchNormalization's variance may lie beyond float16", "[passes]") {
   for (const bool lowered : {false, true}) {  // Beside a convolution it becomes part of the layout.
     ModelGraph model;

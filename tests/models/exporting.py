@@ -18,7 +18,7 @@ def seeded():
 def export(model, inputs, outputs, folder, dynamic=None, opset=17, **options):
     """Writes folder/model.onnx of `model` in evaluation mode, called with `inputs` (tensors by name); the arrays."""
     model.eval()
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(model, tuple(inputs.values()), str(folder / "model.onnx"), opset_version=opset,
                           input_names=list(inputs), output_names=outputs, dynamic_axes=dynamic, **options)
