@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/half.hpp"
 #include "base/text.hpp"
 #include "ops/elements.hpp"
 #include "ops/numeric.hpp"
@@ -48,6 +49,29 @@ void reduce_range(Reduction reduction, const Tensor& updates, int64_t from, Tens
   }
 }
 
+/// Elements that are stored as S and reduced as C.
+template <class C, class S>
+void reduce_places(Reduction reduction, const S* updates, S* y, std::span<const int64_t> places) {
+  const auto each = [&](auto constant) {
+    for (size_t i = 0; i < places.size(); ++i) {
+      S& to = y[places[i]];
+      to = S(reduced(constant(), static_cast<C>(to), static_cast<C>(updates[i])));
+    }
+  };
+  switch (reduction) {
+    case Reduction::add:
+      return each([] { return Reduction::add; });
+    case Reduction::mul:
+      return each([] { return Reduction::mul; });
+    case Reduction::min:
+      return each([] { return Reduction::min; });
+    case Reduction::max:
+      return each([] { return Reduction::max; });
+    case Reduction::none:
+      return each([] { return Reduction::none; });
+  }
+}
+
 }  // namespace
 
 Reduction read_reduction(const OpArgs& args) {
@@ -79,6 +103,24 @@ void scatter_range(Reduction reduction, const Tensor& updates, int64_t from, Ten
       return reduce_range<int64_t>(reduction, updates, from, y, to, count);
     default:
       return reduce_range<uint64_t>(reduction, updates, from, y, to, count);
+  }
+}
+
+void scatter_places(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y,
+                    std::span<const int64_t> places) {
+  switch (y.dtype()) {
+    case DType::float32:
+      return reduce_places<float>(reduction, updates.data<float>().data() + from, y.data<float>().data(),
+                                  places);
+    case DType::float16:
+      return reduce_places<float>(reduction, updates.data<Half>().data() + from, y.data<Half>().data(),
+                                  places);
+    case DType::int64:
+      return reduce_places<int64_t>(reduction, updates.data<int64_t>().data() + from,
+                                    y.data<int64_t>().data(), places);
+    default:
+      for (size_t i = 0; i < places.size(); ++i)
+        scatter_range(reduction, updates, from + static_cast<int64_t>(i), y, places[i], 1);
   }
 }
 

@@ -1,6 +1,7 @@
 // How ScatterElements and ScatterND combine an update with what is there.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "ops/op_args.hpp"
@@ -17,5 +18,10 @@ void require_reducible(Reduction reduction, DType dtype);
 /// rounded to the tensor's type.
 void scatter_range(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y, int64_t to,
                    int64_t count);
+
+/// The same for single elements: y[places[i]] = reduce(y[places[i]], updates[from + i]), one after another.
+/// The places lie within y.
+void scatter_places(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y,
+                    std::span<const int64_t> places);
 
 }  // namespace spinel::ops

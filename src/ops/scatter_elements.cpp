@@ -48,12 +48,21 @@ class ScatterElements final : public Op {
     copy_elements(x, y);
     const std::vector<int64_t> strides = row_major_strides(x.dims());
     const IndexReader picks(indices);
+    const int64_t count = indices.element_count();
+    const int64_t size = x.dims()[axis];
+    // Along the innermost axis of the indices only the index, or the place in the line, changes.
+    const size_t last = x.dims().size() - 1;
+    const int64_t line = indices.dims()[last];
     std::vector<int64_t> place(x.dims().size(), 0);
-    for (int64_t i = 0; i < indices.element_count(); ++i) {
-      int64_t at = picks.within(i, x.dims()[axis]) * strides[axis];
-      for (size_t d = 0; d < place.size(); ++d) at += d == axis ? 0 : place[d] * strides[d];
-      scatter_range(reduction_, updates, i, y, at, 1);
-      for (size_t d = place.size(); d-- > 0;) {
+    std::vector<int64_t> places(static_cast<size_t>(line));
+    for (int64_t i = 0; i < count; i += line) {
+      int64_t at = 0;
+      for (size_t d = 0; d < last; ++d) at += d == axis ? 0 : place[d] * strides[d];
+      for (int64_t k = 0; k < line; ++k)
+        places[static_cast<size_t>(k)] =
+            at + picks.within(i + k, size) * strides[axis] + (axis == last ? 0 : k);
+      scatter_places(reduction_, updates, i, y, places);
+      for (size_t d = last; d-- > 0;) {
         if (++place[d] < indices.dims()[d]) break;
         place[d] = 0;
       }

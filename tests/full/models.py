@@ -4,9 +4,13 @@ import os
 import sys
 
 import common
+
+sys.path.append(os.path.join(common.SOURCE, "tests", "bench"))
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from float_types import as_float32
 
 FLOAT, FLOAT16, INT64, BOOL = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.BOOL
 NETWORKS = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1", "densenet121")
@@ -17,7 +21,6 @@ def scaled_weights(folder, network):
     import torch
     import torchvision
 
-    sys.path.append(os.path.join(common.SOURCE, "tests", "bench"))
     import export_models
 
     path = os.path.join(folder, f"{network}.pth")
@@ -103,25 +106,3 @@ def if_and_loop(path):
                  "bound": np.array(0.6, np.float32), "yes": np.array(True)}
     inputs = [value("x", FLOAT, [3, 4]), value("trips", INT64, [])]
     return save(path, nodes, inputs, [value("y", FLOAT, ["rows", 4]), value("sums", FLOAT, ["steps"])], constants)
-
-
-def as_float32(source, path):
-    """The float16 model `source` with its weights, inputs and outputs as float32: what its numbers should be."""
-    model = onnx.load(source)
-    graph = model.graph
-    for tensor in graph.initializer:
-        if tensor.data_type == FLOAT16:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
-    for info in [*graph.input, *graph.output, *graph.value_info]:
-        if info.type.tensor_type.elem_type == FLOAT16:
-            info.type.tensor_type.elem_type = FLOAT
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR and attribute.t.data_type == FLOAT16:
-                array = numpy_helper.to_array(attribute.t).astype(np.float32)
-                attribute.t.CopyFrom(numpy_helper.from_array(array))
-            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == FLOAT16:
-                attribute.i = FLOAT
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-    return path
