@@ -78,8 +78,8 @@ class Detector:
     def __init__(self, build, outputs=("boxes", "scores", "labels")):
         self.build, self.outputs = build, list(outputs)
 
-    def __call__(self, folder):
-        import torch
+    def model(self):
+        """The model, and a picture on which it finds something."""
         import torchvision
 
         import exporting
@@ -91,15 +91,23 @@ class Detector:
         exporting.scale_normalisations(model, example)
         for layer, deviation, bias in heads:
             exporting.spread(layer, model, example, deviation, bias)
+        return model, picture
+
+    def __call__(self, folder):
+        return self.export(*self.model(), folder)
+
+    def export(self, model, picture, folder, opset=17):
+        import torch
+
+        import exporting
+
         with torch.no_grad():
-            found = model(*example)[0]
+            found = model([picture])[0]
         # The order in which the model's dict has them.
         names = list(found)
         assert sorted(names) == sorted(self.outputs), names
-        print(f"{len(found['boxes'])} boxes")
-        inputs = {"image": picture}
         axes = {"image": {1: "height", 2: "width"}}
-        return exporting.export(ListOfOne(model), inputs, names, folder, axes)
+        return exporting.export(ListOfOne(model), {"image": picture}, names, folder, axes, opset)
 
 
 def ListOfOne(model):

@@ -86,8 +86,6 @@ def build():
 
 
 def retinaface(folder):
-    import torch
-
     import exporting
     from detection import smooth_picture
 
@@ -98,8 +96,6 @@ def retinaface(folder):
     for heads, deviation in ((model.score, 1.5), (model.box, 0.7), (model.points, 0.7)):
         for head in heads:
             exporting.spread(head, model, (picture,), deviation)
-    with torch.no_grad():
-        print(f"{len(model(picture)[0])} faces")
     return exporting.export(model, {"image": picture}, ["boxes", "scores", "labels", "landmarks"], folder)
 
 
