@@ -231,6 +231,7 @@ constexpr OperatorSample samples[] = {
     {"Upsample", 9, "", "", "T[1,4,8,8] !f32:1,1,2,2"},
     {"Where", 16, "", "", "bool[2,2] T[2,2] T[2,2]"},
     {"Xor", 7, "", "", "T[3,4] T[4]"},
+    {"ai.onnx.preview::FlexAttention", 1, "", "", "T[2,4,3,8] T[2,2,6,8] T[2,2,6,8]"},
     {"com.microsoft::DequantizeLinear", 1, "", "", "T[4] f32[]:2 T[]"},
     {"com.microsoft::DynamicQuantizeMatMul", 1, "b", "", "f32[2,4] !T[4,3] !f32:1 !T[1]"},
     {"com.microsoft::MatMulIntegerToFloat", 1, "a", "", "T[2,4] u8[4,3] f32:1 f32:1"},

@@ -244,9 +244,9 @@ class NodeImporter {
                             [this](const Attribute& attribute) { return resolve(attribute); });
   }
 
-  /// Subgraphs in the order then_branch, else_branch, body.
+  /// Subgraphs in the order then_branch, else_branch, body, score_mod, prob_mod.
   void import_subgraphs(const Node& node, const std::string& name, Scope& scope, graph::Node& out) {
-    for (std::string_view wanted : {"then_branch", "else_branch", "body"}) {
+    for (std::string_view wanted : {"then_branch", "else_branch", "body", "score_mod", "prob_mod"}) {
       for (const Attribute& attribute : node.attributes) {
         if (attribute.name != wanted) continue;
         const Attribute* resolved = resolve(attribute);

@@ -211,6 +211,7 @@
   X("", "Upsample", 1, make_upsample)                                          \
   X("", "Where", 9, make_where)                                                \
   X("", "Xor", 1, make_binary)                                                 \
+  X("ai.onnx.preview", "FlexAttention", 1, make_flex_attention)                \
   X("com.microsoft", "DequantizeLinear", 1, make_dequantize_linear)            \
   X("com.microsoft", "DynamicQuantizeMatMul", 1, make_dynamic_quantize_matmul) \
   X("com.microsoft", "MatMulIntegerToFloat", 1, make_matmul_integer_to_float)  \
