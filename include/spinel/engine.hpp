@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include <spinel/custom_op.hpp>
 #include <spinel/error.hpp>
 #include <spinel/inspect.hpp>
 #include <spinel/limits.hpp>
@@ -46,6 +47,24 @@ enum class VerifyEngine {
 struct AliasPair {
   std::string input;
   std::string output;
+};
+
+/// Cancels loads and runs from another thread. Copies share one flag.
+class CancelToken {
+ public:
+  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  void cancel() noexcept { flag_->store(true, std::memory_order_relaxed); }
+  bool cancelled() const noexcept { return flag_->load(std::memory_order_relaxed); }
+  const std::atomic<bool>* flag() const noexcept { return flag_.get(); }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> flag_;
+};
+
+/// Where a load stands.
+struct LoadProgress {
+  std::string_view stage;  ///< "read", "import", a pass's name, "plan"; valid during the call.
+  double fraction = 0;     ///< Of the stages, those done before this one.
 };
 
 /// How to load a model. Only `ckpt` is required (and not even that for a model in memory or an engine file).
@@ -123,6 +142,13 @@ struct EngineOptions {
   Limits limits;
   /// Receives warnings and information; none: they are dropped.
   LogCallback log;
+  /// Operators that the model may use beside Spinel's own: docs/custom_operators.md. A model or engine file
+  /// that uses one which is not here is an Error that names it.
+  std::vector<CustomOp> custom_ops;
+  /// Ends the load with Error(cancelled) soon after it is cancelled. Runs have tokens of their own.
+  CancelToken cancel;
+  /// Told when a stage of the load begins, by the thread that loads; none: nobody is.
+  std::function<void(const LoadProgress& progress)> progress;
 };
 
 enum class ValueKind { tensor, sequence, optional };
@@ -160,18 +186,6 @@ struct MemoryReport {
   int spas = 0;
   uint64_t total_bytes = 0;            ///< weights + arenas.
   std::vector<std::string> unplanned;  ///< Values whose size only running tells; allocated during the run.
-};
-
-/// Cancels runs from another thread. Copies share one flag.
-class CancelToken {
- public:
-  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
-  void cancel() noexcept { flag_->store(true, std::memory_order_relaxed); }
-  bool cancelled() const noexcept { return flag_->load(std::memory_order_relaxed); }
-  const std::atomic<bool>* flag() const noexcept { return flag_.get(); }
-
- private:
-  std::shared_ptr<std::atomic<bool>> flag_;
 };
 
 /// Names of the targets of this build, the default first.

@@ -45,6 +45,7 @@ struct InferEngine::Impl {
     compile.keep_io_types = options.keep_io_types;
     compile.limits = options.limits;
     compile.log = options.log;
+    compile.custom_ops = ops::CustomOpTable(options.custom_ops);
     compile.spas = spas;
     compile.threads_per_spa = options.threads_per_spa;
     compile.aliases = options.aliases;
@@ -57,7 +58,7 @@ struct InferEngine::Impl {
     compile.pass_json = options.pass_json;
     if (source != nullptr) {
       compile.save_engine = options.save_engine;
-      compile.input_size = input_sizes(*source);
+      compile.input_size = input_sizes(*source, compile.custom_ops);
       model = target.compile(std::move(*source), compile);
     } else {
       compile.load_engine = options.load_engine;
@@ -90,12 +91,13 @@ struct InferEngine::Impl {
   }
 
   /// input_size by name. Without input_name the file's order counts, which only importing tells.
-  std::map<std::string, Dims> input_sizes(const onnx::ModelSource& source) const {
+  std::map<std::string, Dims> input_sizes(const onnx::ModelSource& source,
+                                          const ops::CustomOpTable& custom_ops) const {
     std::map<std::string, Dims> sizes;
     if (options.input_size.empty()) return sizes;
     std::vector<std::string> names = options.input_name;
     if (names.empty()) {
-      const graph::Graph graph = onnx::import_model(source, options.limits, nullptr);
+      const graph::Graph graph = onnx::import_model(source, options.limits, nullptr, custom_ops);
       for (graph::ValueId id : graph.inputs) names.push_back(graph.value(id).name);
     }
     require_size_for_each(names.size());

@@ -17,6 +17,11 @@ void check_options(const EngineOptions& options) {
   if (!has_passes && !options.save_engine.empty())
     fail(ErrorCode::unsupported, "save_engine '{}': target '{}' makes no engine files; leave it out",
          options.save_engine, options.target);
+  if (!has_passes && !options.custom_ops.empty())
+    fail(ErrorCode::unsupported,
+         "custom operator {}: target '{}' runs its own operators alone; leave custom_ops out, or use target "
+         "'cpu'",
+         options.custom_ops[0].full_name(), options.target);
   if (!options.pass_path.empty() && !options.pass_json.empty())
     fail(ErrorCode::invalid_argument, "pass_path '{}' and pass_json are both given; leave one out",
          options.pass_path);

@@ -40,6 +40,9 @@ struct CompileOptions {
   uint64_t model_bytes = 0;
   Limits limits;
   LogCallback log;
+  ops::CustomOpTable custom_ops;
+  /// Called when a stage begins; never empty in an engine.
+  std::function<void(std::string_view stage, double fraction)> progress = [](std::string_view, double) {};
 };
 
 /// How the batch runs through a model.

@@ -262,7 +262,8 @@ std::optional<graph::Recipe> recipe_of(const Op& op) {
   return std::nullopt;
 }
 
-OpPtr make_op(const graph::Recipe& recipe, size_t inputs, size_t outputs, const Isa& isa) {
+OpPtr make_op(const graph::Recipe& recipe, size_t inputs, size_t outputs, const Isa& isa,
+              const ops::CustomOpTable& custom_ops) {
   const OpArgs args(recipe.op, recipe.version, recipe.attributes, inputs, outputs);
   OpPtr op;
   if (recipe.domain == native_domain) {
@@ -271,11 +272,15 @@ OpPtr make_op(const graph::Recipe& recipe, size_t inputs, size_t outputs, const 
     op = native->make(args, isa);
     if (const auto unread = args.unread(); !unread.empty())
       fail(ErrorCode::bad_model, "spinel::{} has no attribute '{}'", recipe.op, unread[0]);
+  } else if (auto custom = custom_ops.find(recipe.domain, recipe.op, recipe.version)) {
+    op = ops::make_custom_op(std::move(custom), args);
   } else {
     const ops::OpDef* def = ops::find_op(recipe.domain, recipe.op);
     if (def == nullptr)
-      fail(ErrorCode::unsupported, "the operator {}::{} is not registered; register it before loading",
-           recipe.domain.empty() ? "ai.onnx" : recipe.domain, recipe.op);
+      fail(ErrorCode::unsupported,
+           "the operator {}::{} of version {} is not registered; register it before loading: "
+           "EngineOptions::custom_ops, or --custom-op LIBRARY of the command",
+           recipe.domain.empty() ? "ai.onnx" : recipe.domain, recipe.op, recipe.version);
     op = ops::make_op(*def, args);
   }
   for (const auto& [from, to] : recipe.float_types) {

@@ -5,6 +5,7 @@
 #include "cpu/isa.hpp"
 #include "graph/graph.hpp"
 #include "graph/recipe.hpp"
+#include "ops/custom_op.hpp"
 #include "ops/op_args.hpp"
 
 namespace spinel::cpu {
@@ -30,7 +31,8 @@ std::span<const NativeOp> native_ops();
 /// What makes the operator again; nothing for one that no table knows.
 std::optional<graph::Recipe> recipe_of(const graph::Op& op);
 /// The operator of a recipe for a node of that many inputs and outputs, without Recipe::kernel. Throws Error.
-graph::OpPtr make_op(const graph::Recipe& recipe, size_t inputs, size_t outputs, const Isa& isa);
+graph::OpPtr make_op(const graph::Recipe& recipe, size_t inputs, size_t outputs, const Isa& isa,
+                     const ops::CustomOpTable& custom_ops);
 /// NativeOp::check of the node's operator, if it is one that only passes make.
 void check_node(const graph::Node& node, const graph::InferContext& context, const Isa& isa);
 /// Puts the entry of kernel_list that the recipe names in the place of the node's operator. The graph must be

@@ -54,8 +54,9 @@ Stamp read_stamp(Decoder& in) {
 
 class GraphDecoder {
  public:
-  GraphDecoder(Decoder& in, const Bytes& weights, const cpu::Isa& isa, const Limits& limits)
-      : in_(in), weights_(weights), isa_(isa), limits_(limits) {}
+  GraphDecoder(Decoder& in, const Bytes& weights, const cpu::Isa& isa, const Limits& limits,
+               const ops::CustomOpTable& custom_ops)
+      : in_(in), weights_(weights), isa_(isa), limits_(limits), custom_ops_(custom_ops) {}
 
   /// `outer` is the number of values of the enclosing graph.
   void read(Graph& graph, size_t outer, size_t depth) {
@@ -255,7 +256,7 @@ class GraphDecoder {
         ((made_of.domain == cpu::native_domain || !made_of.kernel.empty()) && node.outputs[0] == no_value))
       in_.damaged(fmt::format("node '{}' has no result", node.name));
     try {
-      node.op = cpu::make_op(made_of, node.inputs.size(), node.outputs.size(), isa_);
+      node.op = cpu::make_op(made_of, node.inputs.size(), node.outputs.size(), isa_, custom_ops_);
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("node '{}': {}", node.name, error.what()), node.name);
     }
@@ -270,6 +271,7 @@ class GraphDecoder {
   const Bytes& weights_;
   const cpu::Isa& isa_;
   const Limits& limits_;
+  const ops::CustomOpTable& custom_ops_;
   size_t nodes_ = 0;
 };
 
@@ -289,12 +291,12 @@ Stamp decode_stamp(std::span<const std::byte> program) {
 }
 
 Graph decode_program(std::span<const std::byte> program, const Bytes& weights, const cpu::Isa& isa,
-                     const Limits& limits) {
+                     const Limits& limits, const ops::CustomOpTable& custom_ops) {
   Decoder in(program);
   read_stamp(in);
   Graph graph;
   try {
-    GraphDecoder(in, weights, isa, limits).read(graph, 0, 0);
+    GraphDecoder(in, weights, isa, limits, custom_ops).read(graph, 0, 0);
     if (!in.at_end()) in.damaged("something follows");
     graph::verify(graph, "loading");
     graph::infer(graph, [&](const Node& node, const graph::InferContext& context) {

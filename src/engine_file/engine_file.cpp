@@ -126,7 +126,7 @@ Loaded load(const std::filesystem::path& path, const LoadOptions& options,
     sum.add(weights.data);
     if (sum.value() != header.weights_checksum) damaged("the checksum of its weights differs");
   }
-  loaded.graph = decode_program(program.data, weights, *options.isa, options.limits);
+  loaded.graph = decode_program(program.data, weights, *options.isa, options.limits, options.custom_ops);
   return loaded;
 }
 

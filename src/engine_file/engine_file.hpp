@@ -18,6 +18,7 @@ struct LoadOptions {
   const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels will run; the file must be for the same.
   bool verify_weights = false;             ///< Reads every weight and compares their checksum.
   Limits limits;
+  ops::CustomOpTable custom_ops;
 };
 
 struct Loaded {

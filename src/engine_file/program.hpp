@@ -10,6 +10,7 @@
 #include "cpu/isa.hpp"
 #include "engine_file/stamp.hpp"
 #include "graph/graph.hpp"
+#include "ops/custom_op.hpp"
 
 namespace spinel::engine_file {
 
@@ -32,6 +33,6 @@ Stamp decode_stamp(std::span<const std::byte> program);
 /// believed: operators are made by their factories, types are inferred, and the sizes that kernels trust are
 /// checked. Throws Error(bad_model), or unsupported for an operator that is not registered.
 graph::Graph decode_program(std::span<const std::byte> program, const Bytes& weights, const cpu::Isa& isa,
-                            const Limits& limits);
+                            const Limits& limits, const ops::CustomOpTable& custom_ops = {});
 
 }  // namespace spinel::engine_file

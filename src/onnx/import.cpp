@@ -31,6 +31,7 @@ struct Context {
   const Model& model;
   const TensorSource& source;
   const Limits& limits;
+  const ops::CustomOpTable& custom_ops;
   std::map<std::pair<std::string, std::string>, std::vector<std::string>>
       unsupported;  ///< (operator, why): nodes
   size_t nodes = 0;
@@ -173,23 +174,26 @@ class NodeImporter {
     for (std::string_view output : node.outputs)
       outputs.push_back(output.empty() ? no_value : scope.find(output).value_or(no_value));
 
-    if (const Function* called = context_.find_function(node))
-      return expand(*called, node, name, inputs, outputs, scope);
     const std::string_view domain = plain_domain(node.domain);
     const auto opset = opsets_.find(domain);
+    std::shared_ptr<const CustomOp> custom;
+    if (opset != opsets_.end())
+      custom = context_.custom_ops.find(domain, node.op_type, static_cast<int>(opset->second));
+    if (const Function* called = context_.find_function(node); called != nullptr && custom == nullptr)
+      return expand(*called, node, name, inputs, outputs, scope);
     const std::string full_name =
         domain.empty() ? std::string(node.op_type) : fmt::format("{}::{}", domain, node.op_type);
-    if (domain.empty() && node.op_type == "Constant" && opset != opsets_.end())
+    if (custom == nullptr && domain.empty() && node.op_type == "Constant" && opset != opsets_.end())
       return import_constant(read_arguments(node, static_cast<int>(opset->second), name), outputs, scope);
     if (const int newest = ops::newest_opset(domain);
-        newest != 0 && opset != opsets_.end() && opset->second > newest) {
+        custom == nullptr && newest != 0 && opset != opsets_.end() && opset->second > newest) {
       const std::string why =
           fmt::format("opset {} is not known; export the model for opset {} or older", opset->second, newest);
       context_.unsupported[{full_name, why}].push_back(name);
       return;
     }
     const ops::OpDef* def = ops::find_op(domain, node.op_type);
-    if (def == nullptr) {
+    if (def == nullptr && custom == nullptr && !context_.custom_ops.has(domain, node.op_type)) {
       const bool left_out = ops::left_out_of_build(domain, node.op_type);
       context_.unsupported[{full_name, left_out ? "left out of this build" : "unknown operator"}].push_back(
           name);
@@ -198,6 +202,13 @@ class NodeImporter {
     if (opset == opsets_.end())
       fail(ErrorCode::bad_model, "the model imports no opset of domain '{}'",
            domain.empty() ? "ai.onnx" : domain);
+    if (def == nullptr && custom == nullptr) {
+      context_
+          .unsupported[{full_name, fmt::format("registered for newer versions than the model's {} alone",
+                                               opset->second)}]
+          .push_back(name);
+      return;
+    }
 
     const ops::OpArgs args = read_arguments(node, static_cast<int>(opset->second), name);
     graph::Node out;
@@ -207,7 +218,7 @@ class NodeImporter {
     out.sources = {name};
     import_subgraphs(node, name, scope, out);
     try {
-      out.op = ops::make_op(*def, args);
+      out.op = custom != nullptr ? ops::make_custom_op(std::move(custom), args) : ops::make_op(*def, args);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported) throw;
       context_.unsupported[{full_name, error.what()}].push_back(name);
@@ -308,12 +319,13 @@ class NodeImporter {
                         names.size() == 1 ? "" : "s", fmt::join(names, "', '"));
     nodes += names.size();
   }
-  fail(ErrorCode::unsupported,
-       "the model uses {} operator{} that this version does not support, at {} node{}:{}\nReplace them when "
-       "exporting, or "
-       "register them as custom operators.",
-       context.unsupported.size(), context.unsupported.size() == 1 ? "" : "s", nodes, nodes == 1 ? "" : "s",
-       list);
+  fail(
+      ErrorCode::unsupported,
+      "the model uses {} operator{} that this version does not support, at {} node{}:{}\nReplace them when "
+      "exporting, or register them as custom operators: EngineOptions::custom_ops, or --custom-op LIBRARY of "
+      "the command.",
+      context.unsupported.size(), context.unsupported.size() == 1 ? "" : "s", nodes, nodes == 1 ? "" : "s",
+      list);
 }
 
 }  // namespace
@@ -322,7 +334,8 @@ ModelSource open_model(const std::filesystem::path& path, const Limits& limits) 
   return {read_file(path, "model", limits.max_model_bytes, "max_model_bytes"), path.parent_path()};
 }
 
-graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log) {
+graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log,
+                          const ops::CustomOpTable& custom_ops) {
   const Model model = parse_model(source.bytes.data, limits);
   const Opsets opsets = read_opsets(model.opset_imports);
   if (opsets.empty())
@@ -334,7 +347,7 @@ graph::Graph import_model(const ModelSource& source, const Limits& limits, const
   tensors.folder = source.folder;
   tensors.limits = limits;
   tensors.model_bytes = source.bytes.data.size();
-  Context context{model, tensors, limits, {}, 0};
+  Context context{model, tensors, limits, custom_ops, {}, 0};
   graph::Graph out;
   NodeImporter(context, opsets, nullptr, "", 0).import_graph(model.graph, out, nullptr);
   if (!context.unsupported.empty()) fail_unsupported(context);

@@ -10,6 +10,7 @@
 
 #include "base/file.hpp"
 #include "graph/graph.hpp"
+#include "ops/custom_op.hpp"
 
 namespace spinel::onnx {
 
@@ -27,7 +28,9 @@ ModelSource open_model(const std::filesystem::path& path, const Limits& limits);
 /// dynamic dim without a name gets the symbol "<input>.<axis>".
 ///
 /// Throws Error: bad_model naming the node, or unsupported listing every operator that is not there, or whose
-/// opset is newer than ops::newest_opset(), with its nodes.
-graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log);
+/// opset is newer than ops::newest_opset(), with its nodes. `custom_ops` come before functions of the model
+/// and Spinel's own operators of the same name.
+graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log,
+                          const ops::CustomOpTable& custom_ops = {});
 
 }  // namespace spinel::onnx

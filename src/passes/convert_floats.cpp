@@ -7,6 +7,7 @@
 #include "base/half.hpp"
 #include "base/text.hpp"
 #include "graph/origin.hpp"
+#include "ops/custom_op.hpp"
 #include "ops/op_table.hpp"
 #include "passes/half_constant.hpp"
 #include "passes/pipeline.hpp"
@@ -86,9 +87,10 @@ class Converter {
   }
 
  private:
-  /// Whether the configuration wants the node's work in float32.
+  /// Whether the configuration wants the node's work in float32, or its operator knows nothing else.
   bool is_kept(const Node& node) const {
     if (from_ != DType::float32 || !node.subgraphs.empty()) return false;
+    if (ops::stays_in_float32(*node.op)) return true;
     const auto& kept = settings_.keep_float32;
     return kept.contains(node.name) ||
            std::ranges::any_of(node.sources, [&](const std::string& name) { return kept.contains(name); });

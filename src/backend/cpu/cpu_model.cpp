@@ -160,7 +160,7 @@ void own_constants(Graph& graph, const std::shared_ptr<void>& file) {
 }  // namespace
 
 std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOptions& options) {
-  Graph graph = onnx::import_model(source, options.limits, options.log);
+  Graph graph = onnx::import_model(source, options.limits, options.log, options.custom_ops);
   own_constants(graph, source.bytes.owner);
   const uint64_t model_bytes = source.bytes.data.size();
   source = {};
@@ -187,6 +187,7 @@ std::unique_ptr<Model> load_for_cpu(const CompileOptions& options) {
   load.isa = &cpu::find_isa(options.isa);
   load.verify_weights = options.verify_weights;
   load.limits = options.limits;
+  load.custom_ops = options.custom_ops;
   engine_file::Loaded loaded = engine_file::load(
       options.load_engine, load, [&](const engine_file::Stamp& stamp) { check_stamp(stamp, options); });
   return plan_model(std::move(loaded.graph), options, {});
