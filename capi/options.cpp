@@ -2,6 +2,8 @@
 
 #include <spinel/tensor.hpp>
 
+#include "plugin/op_set.hpp"
+#include "run.hpp"
 #include "strings.hpp"
 #include "structs.hpp"
 #include "tensors.hpp"
@@ -40,6 +42,17 @@ LogCallback make_log(spinel_log_callback log, void* user) {
   return [log, user](LogLevel level, std::string_view message) {
     try {
       log(user, static_cast<int32_t>(level), std::string(message).c_str());
+    } catch (const std::bad_alloc&) {
+    }
+  };
+}
+
+/// The host's callback. A stage for which there is no memory is not reported.
+decltype(EngineOptions::progress) make_progress(spinel_progress_callback progress, void* user) {
+  if (progress == nullptr) return {};
+  return [progress, user](const LoadProgress& at) {
+    try {
+      progress(user, std::string(at.stage).c_str(), at.fraction);
     } catch (const std::bad_alloc&) {
     }
   };
@@ -117,6 +130,9 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
   out.load_engine = text_or_empty(from.load_engine);
   out.limits = read_limits(from.limits);
   out.log = make_log(from.log, from.log_user);
+  if (from.custom_ops != nullptr) out.custom_ops = from.custom_ops->ops;
+  if (from.cancel != nullptr) out.cancel = from.cancel->token;
+  out.progress = make_progress(from.progress, from.progress_user);
   return out;
 }
 

@@ -111,6 +111,8 @@ class CustomRun {
   virtual int concurrency() const = 0;
   /// Throws Error(cancelled) if the run was cancelled; long kernels call it every few milliseconds.
   virtual void check_cancelled() const = 0;
+  /// The same without throwing. Tasks of parallel_for may ask, too.
+  bool cancelled() const;
 };
 
 /// The state of one node of a loaded model, made once by CustomOp::create. SPAs and concurrent runs share it.
@@ -134,8 +136,9 @@ struct CustomAttribute {
 
 struct CustomInput {
   std::string name;
-  std::vector<DType> dtypes;  ///< Those that it takes; empty: every one.
-  bool optional = false;      ///< The node may leave it out.
+  std::vector<DType> dtypes = {};  ///< Those that it takes; empty: every one.
+  bool optional = false;           ///< The node may leave it out.
+  bool whole = false;              ///< CustomOp::rows_independent: every row may depend on all of it.
 };
 
 struct CustomOutput {
@@ -160,8 +163,8 @@ struct CustomOp {
   /// Sets the outputs' dims, and types beyond what `outputs` says. Optional: without it, and for outputs that
   /// it leaves alone, only running tells dims. Throws Error for inputs that cannot be right.
   std::function<void(CustomShapes& shapes)> shapes;
-  /// That a batch may be cut: if the inputs which have a batch, along axis 0, are cut there into parts, the
-  /// others left whole, then the outputs of the parts, one after another along axis 0, are the outputs.
+  /// That a batch may be cut: row i along axis 0 of every output depends on row i along axis 0 of each input
+  /// that is not declared `whole`, and on the others as they are.
   bool rows_independent = false;
   /// That it computes in float16 where a model is converted to float16. Otherwise it stays in float32 with
   /// casts around it.

@@ -11,6 +11,7 @@
 #include "api/engine_run.hpp"
 #include "api/fit_inputs.hpp"
 #include "api/host_loop.hpp"
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "runtime/async_queue.hpp"
 
@@ -45,6 +46,9 @@ struct InferEngine::Impl {
     compile.keep_io_types = options.keep_io_types;
     compile.limits = options.limits;
     compile.log = options.log;
+    compile.progress = [&](std::string_view stage, double fraction) {
+      api::report_progress(options, stage, fraction);
+    };
     compile.custom_ops = ops::CustomOpTable(options.custom_ops);
     compile.spas = spas;
     compile.threads_per_spa = options.threads_per_spa;
@@ -319,6 +323,8 @@ std::unique_ptr<InferEngine::Impl> InferEngine::load(onnx::ModelSource* source, 
 
 InferEngine::InferEngine(const EngineOptions& options) {
   api::check_options(options);
+  const CancelScope scope(options.cancel.flag());
+  api::report_progress(options, "read", 0);
   if (!options.load_engine.empty()) {
     impl_ = load(nullptr, options, options.load_engine + ": ");
     return;
@@ -334,10 +340,13 @@ InferEngine InferEngine::from_memory(std::span<const std::byte> model, const Eng
   if (!options.load_engine.empty())
     fail(ErrorCode::invalid_argument, "load_engine '{}' is given with a model in memory; leave one out",
          options.load_engine);
+  const CancelScope scope(options.cancel.flag());
+  api::report_progress(options, "read", 0);
   onnx::ModelSource source;
   // Constants may stay views into the model's bytes, which belong to the caller only during this call.
-  auto copy = std::make_shared<std::vector<std::byte>>(model.begin(), model.end());
-  source.bytes = {*copy, std::move(copy)};
+  Tensor copy = Tensor::uninitialized(DType::uint8, {static_cast<int64_t>(model.size())});
+  copy_bytes(copy.raw(), model.data(), model.size());
+  source.bytes = {{static_cast<const std::byte*>(copy.raw()), model.size()}, copy.owner()};
   if (!folder.empty()) source.folder = folder;
   return InferEngine(load(&source, options, ""));
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "backend/backend.hpp"
+#include "base/cancel.hpp"
 #include "base/cpu_info.hpp"
 #include "base/text.hpp"
 
@@ -52,6 +53,11 @@ void check_options(const EngineOptions& options) {
   if (options.rank < 0 || options.ranks_on_machine < 1)
     fail(ErrorCode::invalid_argument, "rank {} of {} on this machine does not exist", options.rank,
          options.ranks_on_machine);
+}
+
+void report_progress(const EngineOptions& options, std::string_view stage, double fraction) {
+  if (options.progress) options.progress({stage, fraction});
+  check_load_cancelled();
 }
 
 uint64_t file_bytes(const std::string& path) {

@@ -1,6 +1,7 @@
 // What an engine reads of its options.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <spinel/engine.hpp>
@@ -9,6 +10,8 @@ namespace spinel::api {
 
 /// Throws Error for options that contradict each other or that no engine could have.
 void check_options(const EngineOptions& options);
+/// Tells EngineOptions::progress, if there is one, then throws Error(cancelled) if the load was cancelled.
+void report_progress(const EngineOptions& options, std::string_view stage, double fraction);
 /// The number of SPAs asked for, or one for each threads_per_spa of the cores that this process may use.
 int spa_count(const EngineOptions& options);
 /// Position in the model's inputs of each of the caller's, which `names` lists (empty: in the model's order).

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 
 namespace spinel {
@@ -50,6 +51,9 @@ struct stat regular_status(int fd, std::string_view name, std::string_view what)
   return status;
 }
 
+/// Bytes that are read before a cancelled load is noticed.
+constexpr size_t piece_bytes = size_t{8} << 20;
+
 Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name, std::string_view what) {
   if (length == 0) return {};
   if (length > SIZE_MAX / 2)
@@ -61,8 +65,9 @@ Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name
   std::shared_ptr<void> owner(memory, [size](void* p) { ::munmap(p, size); });
   size_t done = 0;
   while (done < size) {
-    const ssize_t got =
-        ::pread(fd, static_cast<char*>(memory) + done, size - done, static_cast<off_t>(offset + done));
+    check_load_cancelled();
+    const ssize_t got = ::pread(fd, static_cast<char*>(memory) + done, std::min(size - done, piece_bytes),
+                                static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(ErrorCode::io, "{} '{}': {}", what, name, system_text(errno));
     if (got == 0)

@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "base/cancel.hpp"
 #include "base/half.hpp"
 #include "base/text.hpp"
 
@@ -241,8 +242,11 @@ void copy_elements(const Tensor& from, Tensor& to) {
   if (from.dtype() == DType::string)
     std::ranges::copy(from.data<std::string>(), to.data<std::string>().begin());
   else
-    std::memcpy(to.raw(), from.raw(), from.size_bytes());
+    copy_bytes(to.raw(), from.raw(), from.size_bytes());
 }
+
+/// Elements that are converted before a cancelled load is noticed.
+static constexpr size_t convert_piece = size_t{1} << 20;
 
 Tensor convert(const Tensor& tensor, DType dtype) {
   if (tensor.dtype() == dtype) return tensor;
@@ -252,8 +256,12 @@ Tensor convert(const Tensor& tensor, DType dtype) {
     known = with_numeric_type(dtype, [&](auto to) {
       const auto source = tensor.data<decltype(from)>();
       auto target = out.data<decltype(to)>();
-      for (size_t i = 0; i < source.size(); ++i)
-        target[i] = convert_value<decltype(from), decltype(to)>(source[i]);
+      for (size_t begin = 0; begin < source.size(); begin += convert_piece) {
+        check_load_cancelled();
+        const size_t end = std::min(source.size(), begin + convert_piece);
+        for (size_t i = begin; i < end; ++i)
+          target[i] = convert_value<decltype(from), decltype(to)>(source[i]);
+      }
     });
   });
   if (!known)

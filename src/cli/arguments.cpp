@@ -112,6 +112,10 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--threads_per_spa", threads_per_spa_, "Threads that work on one SPA's part")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_option("--custom_op", custom_ops_,
+                 "Shared library of custom operators that the model uses; may be given several times")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_option("--pass_path", pass_path_, "JSON or YAML file that configures the graph passes");
   app.add_option(
       "--load_engine", load_engine_,
@@ -145,6 +149,8 @@ EngineOptions EngineFlags::options(const std::string& model) const {
     options.pass_json = read_yaml_as_json(pass_path_);
   else
     options.pass_path = pass_path_;
+  for (const std::string& library : custom_ops_)
+    for (CustomOp& op : load_custom_ops(library)) options.custom_ops.push_back(std::move(op));
   options.split = split_ == "never"    ? SplitPolicy::never
                   : split_ == "always" ? SplitPolicy::always
                                        : SplitPolicy::proven;

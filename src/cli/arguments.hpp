@@ -22,7 +22,7 @@ bool is_engine_file(const std::string& path);
 CLI::Validator dtype_check();
 
 /// The flags of every subcommand that loads a model: --target, --onnxruntime, --dtype, --keep_io_types,
-/// --spas, --threads_per_spa, --split, --pass_path.
+/// --spas, --threads_per_spa, --split, --pass_path, --custom_op.
 class EngineFlags {
  public:
   void add_to(CLI::App& app);
@@ -43,6 +43,7 @@ class EngineFlags {
   std::string dtype_;
   std::string split_ = "proven";
   std::string pass_path_;
+  std::vector<std::string> custom_ops_;
   bool keep_io_types_ = false;
   int spas_ = 0;
   int threads_per_spa_ = 1;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/cancel.hpp"
+
 namespace spinel::cpu {
 namespace {
 
@@ -208,16 +210,39 @@ void run_half_part(const Kernels& kernels, const Product& p, const Part& part, c
 
 }  // namespace
 
+namespace {
+
+/// Columns that are packed before a cancelled load is noticed: whole panels of every instruction set.
+int64_t pack_group(int64_t depth) {
+  constexpr int64_t panels = 64;
+  constexpr int64_t elements = int64_t{1} << 20;
+  return std::max<int64_t>(elements / std::max<int64_t>(depth, 1) / panels, 1) * panels;
+}
+
+/// Packs into `to` by the kernels of either type.
+template <class Kernels, class Element>
+void pack_by_groups(const Kernels& kernels, const float* from, int64_t row_stride, int64_t column_stride,
+                    int64_t depth, int64_t columns, Element* to) {
+  const int64_t group = pack_group(depth);
+  for (int64_t n = 0; n < columns; n += group) {
+    check_load_cancelled();
+    kernels.pack_columns(from + n * column_stride, row_stride, column_stride, depth,
+                         std::min(group, columns - n), to + (n == 0 ? 0 : kernels.packed_size(depth, n)));
+  }
+}
+
+}  // namespace
+
 Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float* from, int64_t row_stride,
                     int64_t column_stride, int64_t depth, int64_t columns) {
   if (half_chunk != 0) {
     Tensor packed(DType::float16, {isa.half_kernels->packed_size(depth, columns)});
-    isa.half_kernels->pack_columns(from, row_stride, column_stride, depth, columns,
-                                   static_cast<uint16_t*>(packed.raw()));
+    pack_by_groups(*isa.half_kernels, from, row_stride, column_stride, depth, columns,
+                   static_cast<uint16_t*>(packed.raw()));
     return packed;
   }
   Tensor packed(DType::float32, {isa.kernels->packed_size(depth, columns)});
-  isa.kernels->pack_columns(from, row_stride, column_stride, depth, columns, packed.data<float>().data());
+  pack_by_groups(*isa.kernels, from, row_stride, column_stride, depth, columns, packed.data<float>().data());
   return convert(packed, dtype);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "graph/infer.hpp"
 #include "graph/interpret.hpp"
@@ -37,6 +38,7 @@ double time_layer(const Isa& isa, const ConvLayer& layer, const Tensor& weights,
   const Tensor input(layer.dtype, dims);
   double best = 0;
   for (int run = 0; run < timed_runs; ++run) {
+    check_load_cancelled();
     const auto begin = Clock::now();
     graph::interpret(graph, {input}, {}, {});
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();

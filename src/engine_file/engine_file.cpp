@@ -1,8 +1,10 @@
 #include "engine_file/engine_file.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "engine_file/checksum.hpp"
 
@@ -34,6 +36,15 @@ uint64_t checksum_of(const Header& header, std::span<const std::byte> program) {
   sum.add(std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
   sum.add(program);
   return sum.value();
+}
+
+/// Adds weights, of which there may be much: a cancelled load is noticed on the way.
+void add_checked(Checksum& sum, std::span<const std::byte> bytes) {
+  constexpr size_t piece_bytes = size_t{8} << 20;
+  for (size_t at = 0; at < bytes.size(); at += piece_bytes) {
+    check_load_cancelled();
+    sum.add(bytes.subspan(at, std::min(piece_bytes, bytes.size() - at)));
+  }
 }
 
 constexpr const char* rebuild = "build it again: spinel build MODEL -o FILE.spinel";
@@ -100,7 +111,7 @@ void save(const std::filesystem::path& path, const graph::Graph& graph, const St
   header.weights_bytes = encoded.weight_bytes;
   header.file_bytes = header.weights_offset + header.weights_bytes;
   Checksum sum;
-  for (const auto& part : weights) sum.add(part);
+  for (const auto& part : weights) add_checked(sum, part);
   header.weights_checksum = sum.value();
   header.checksum = checksum_of(header, program);
 
@@ -123,7 +134,7 @@ Loaded load(const std::filesystem::path& path, const LoadOptions& options,
   const Bytes weights = file.map(header.weights_offset, header.weights_bytes);
   if (options.verify_weights) {
     Checksum sum;
-    sum.add(weights.data);
+    add_checked(sum, weights.data);
     if (sum.value() != header.weights_checksum) damaged("the checksum of its weights differs");
   }
   loaded.graph = decode_program(program.data, weights, *options.isa, options.limits, options.custom_ops);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/cancel.hpp"
+
 namespace spinel::graph {
 namespace {
 
@@ -99,6 +101,7 @@ BatchAnalysis try_candidate(const Graph& graph, const Candidate& candidate) {
       states[static_cast<size_t>(graph.inputs[i])] = BatchState::batched(candidate.input_axes[i]);
 
   for (const Node& node : graph.nodes) {
+    check_load_cancelled();
     bool any_batched = false;
     bool any_size = false;
     Graph::for_each_use(node, [&](ValueId id) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "graph/node_error.hpp"
 
@@ -86,6 +87,7 @@ class NodeInference final : public InferContext {
 
 void infer_nodes(Graph& graph, Check check) {
   for (Node& node : graph.nodes) {
+    check_load_cancelled();
     try {
       NodeInference context(graph, node, check);
       check(node, context);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "onnx/editable_model.hpp"
 #include "onnx/import_attributes.hpp"
@@ -149,6 +150,7 @@ class NodeImporter {
   }
 
   void import_node(const Node& node, size_t index, Scope& scope) {
+    check_load_cancelled();
     if (context_.limits.max_nodes != 0 && ++context_.nodes > context_.limits.max_nodes)
       fail(ErrorCode::limit_exceeded, "the model has more nodes than the limit max_nodes, {}",
            context_.limits.max_nodes);

@@ -56,12 +56,20 @@ class ModelGraph {
 
   const std::string& bytes() const { return bytes_; }
 
-  /// The whole ModelProto.
-  std::vector<std::byte> model(int64_t opset = 17, int64_t ir_version = 8) const {
+  /// The whole ModelProto. `domains` are imported, in version 1, beside ONNX's own.
+  std::vector<std::byte> model(int64_t opset = 17, int64_t ir_version = 8,
+                               const std::vector<std::string>& domains = {}) const {
     std::string out;
     protozero::pbf_writer writer(out);
     writer.add_int64(1, ir_version);
     writer.add_message(7, bytes_);
+    for (const std::string& domain : domains) {
+      std::string other;
+      protozero::pbf_writer other_writer(other);
+      other_writer.add_string(1, domain);
+      other_writer.add_int64(2, 1);
+      writer.add_message(8, other);
+    }
     std::string import;
     protozero::pbf_writer(import).add_int64(2, opset);
     writer.add_message(8, import);

@@ -111,11 +111,16 @@ class CustomOperator final : public Op {
   void batch(BatchContext& context) const override {
     if (!op_->rows_independent) return context.block("it is not declared to treat rows independently");
     for (size_t i = 0; i < context.input_count(); ++i) {
+      if (!context.has_input(i)) continue;
+      const CustomInput& input = declared_input(i);
       const BatchState state = context.input(i);
       if (state.is_size()) return context.block("it takes the batch's size as data");
-      if (state.is_batched() && state.axis != 0)
-        return context.block(
-            fmt::format("the batch is axis {} of input {}, rows are along axis 0", state.axis, i));
+      if (state.is_batched() && input.whole)
+        return context.block(fmt::format("input {} ('{}') has the batch, but is taken whole", i, input.name));
+      if (!input.whole && (state.is_shared() || state.axis != 0))
+        return context.block(fmt::format(
+            "input {} ('{}') does not have the batch along axis 0, and is not declared to be taken whole", i,
+            input.name));
     }
     for (size_t i = 0; i < context.output_count(); ++i) {
       const Shape* shape = context.output_shape(i);
@@ -129,8 +134,13 @@ class CustomOperator final : public Op {
   void run(RunContext& context) const override;
 
  private:
+  /// The last one stands for all that follow.
+  const CustomInput& declared_input(size_t index) const {
+    return op_->inputs[std::min(index, op_->inputs.size() - 1)];
+  }
+
   void check_input(const InferContext& context, size_t index) const {
-    const CustomInput& input = op_->inputs[std::min(index, op_->inputs.size() - 1)];
+    const CustomInput& input = declared_input(index);
     if (!context.has_input(index)) {
       if (input.optional) return;
       fail(ErrorCode::bad_model, "input {} ('{}') is missing", index, input.name);
@@ -350,6 +360,15 @@ bool stays_in_float32(const Op& op) {
 namespace spinel {
 
 std::string CustomOp::full_name() const { return (domain.empty() ? "ai.onnx" : domain) + "::" + name; }
+
+bool CustomRun::cancelled() const {
+  try {
+    check_cancelled();
+    return false;
+  } catch (const Error&) {
+    return true;
+  }
+}
 
 std::function<std::shared_ptr<const CustomKernel>(const CustomAttributes&)> stateless(
     std::function<void(CustomRun& run)> compute) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "cpu/conv.hpp"
 #include "cpu/conv_transpose.hpp"
@@ -42,6 +43,7 @@ class Layout : private LayoutValues {
   size_t run() {
     std::vector<Node> nodes = std::move(graph_.nodes);
     for (Node& node : nodes) {
+      check_load_cancelled();
       if (lower(node)) {
         ++lowered_;
         continue;

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/cancel.hpp"
 #include "base/half.hpp"
 #include "base/text.hpp"
 #include "graph/origin.hpp"
@@ -24,6 +25,7 @@ using graph::ValueId;
 
 Tensor converted_constant(const Value& value, DType to, const Settings& settings) {
   if (to != DType::float16 || value.constant.dtype() != DType::float32) return convert(value.constant, to);
+  check_load_cancelled();
   const HalfConstant half = to_half_constant(value.constant);
   if (half.clamped > 0 && settings.log)
     settings.log(LogLevel::warning,

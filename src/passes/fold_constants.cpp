@@ -1,6 +1,7 @@
 // Replaces what depends on nothing but constants and static shapes by its value.
 #include <algorithm>
 
+#include "base/cancel.hpp"
 #include "graph/infer.hpp"
 #include "graph/interpret.hpp"
 #include "graph/patch.hpp"
@@ -36,10 +37,12 @@ bool has_random_node(const Node& node) {
 std::vector<Tensor> evaluate(const Graph& graph, const Node& node) {
   graph::RunServices services;
   services.max_tensor_bytes = max_folded_bytes;
+  services.cancelled = load_cancel_flag();
   std::vector<graph::RuntimeValue> values(graph.values.size());
   try {
     graph::run_node(graph, node, values, services);
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::cancelled) check_load_cancelled();
     return {};
   }
   std::vector<Tensor> outputs;
@@ -64,6 +67,7 @@ size_t fold_constants(Graph& graph, const Settings& settings) {
   // constant; its producer, which then computes nothing that is read, is dropped at the end.
   std::vector<NodeId> folded;
   for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
+    check_load_cancelled();
     const Node& node = graph.node(n);
     std::vector<Tensor> results;
     if (node.outputs.size() == 1 && node.outputs[0] != no_value) {

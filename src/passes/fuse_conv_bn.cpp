@@ -1,6 +1,7 @@
 // Folds a BatchNormalization into the convolution, or transposed convolution, before it.
 #include <cmath>
 
+#include "base/cancel.hpp"
 #include "graph/patch.hpp"
 #include "ops/conv_transpose.hpp"
 #include "ops/shape_rules.hpp"
@@ -87,6 +88,7 @@ size_t fuse_conv_bn(Graph& graph, const Settings& settings) {
   const std::vector<int> uses = graph.use_counts();
   graph::Patch patch(graph);
   for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
+    check_load_cancelled();
     const Node& node = graph.node(n);
     const auto* bn = dynamic_cast<const ops::BatchNormalizationOp*>(node.op.get());
     if (bn == nullptr || !bn->attrs().per_channel) continue;

@@ -1,6 +1,7 @@
 // Makes products with constant weights (MatMul, Gemm) linear layers with packed weights.
 #include <algorithm>
 
+#include "base/cancel.hpp"
 #include "cpu/linear.hpp"
 #include "ops/matmul.hpp"
 #include "passes/pipeline.hpp"
@@ -31,6 +32,7 @@ size_t lower_linear(Graph& graph, const Settings& settings) {
   size_t changes = 0;
   std::vector<int> uses = graph.use_counts();
   for (Node& node : graph.nodes) {
+    check_load_cancelled();
     const auto* gemm = dynamic_cast<const ops::GemmOp*>(node.op.get());
     if (gemm == nullptr && dynamic_cast<const ops::MatMulOp*>(node.op.get()) == nullptr) continue;
     const graph::Value& a = graph.value(node.inputs[0]);

@@ -1,5 +1,6 @@
 #include "passes/pipeline.hpp"
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "graph/infer.hpp"
 
@@ -50,6 +51,8 @@ std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settin
     const auto enabled = own.config.passes.find(pass.name);
     report.enabled = enabled == own.config.passes.end() || enabled->second;
     if (!report.enabled) continue;
+    check_load_cancelled();
+    if (own.progress) own.progress(pass.name, reports.size() - 1);
     own.report = &report;
     try {
       report.changes = pass.run(graph, own);

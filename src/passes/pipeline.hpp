@@ -1,5 +1,6 @@
 // The passes that turn an imported graph into the one that is run.
 #pragma once
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct Settings {
   bool tune = false;  ///< Candidates are timed on this machine, instead of chosen by a fixed rule.
   Limits limits;
   LogCallback log;
+  /// Called before each pass that runs, with its place among all.
+  std::function<void(const char* pass, size_t index)> progress;
   PassConfig config;
   /// ONNX nodes whose work stays in float32 when the rest becomes float16; run_pipeline finds them.
   std::set<std::string, std::less<>> keep_float32;

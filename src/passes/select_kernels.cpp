@@ -1,4 +1,5 @@
 // Gives each node the first tuned kernel that takes it; the reference kernel stays where none does.
+#include "base/cancel.hpp"
 #include "cpu/kernel_list.hpp"
 #include "cpu/op_table.hpp"
 #include "passes/pipeline.hpp"
@@ -8,6 +9,7 @@ namespace spinel::passes {
 size_t select_kernels(graph::Graph& graph, const Settings& settings) {
   size_t changes = 0;
   for (graph::Node& node : graph.nodes) {
+    check_load_cancelled();
     for (auto& subgraph : node.subgraphs) changes += select_kernels(*subgraph, settings);
     for (const cpu::KernelEntry& entry : cpu::kernel_list()) {
       if (node.op->name() != entry.op) continue;

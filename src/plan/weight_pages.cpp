@@ -1,7 +1,6 @@
 #include "plan/weight_pages.hpp"
 
-#include <cstring>
-
+#include "base/cancel.hpp"
 #include "base/pages.hpp"
 #include "base/text.hpp"
 
@@ -31,7 +30,7 @@ void move_weights_to_huge_pages(graph::Graph& graph, const LogCallback& log) {
   for (graph::Value& value : graph.values) {
     const uint64_t bytes = block_bytes(value);
     if (bytes == 0) continue;
-    std::memcpy(to, value.constant.raw(), value.constant.size_bytes());
+    copy_bytes(to, value.constant.raw(), value.constant.size_bytes());
     value.constant = Tensor::view(value.constant.dtype(), value.constant.dims(), to, block);
     to += bytes;
   }

@@ -17,7 +17,7 @@ def value(name, dtype, dims):
 
 def save(name, nodes, inputs, outputs, initializers=()):
     graph = helper.make_graph(list(nodes), name, inputs, outputs, list(initializers))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13), helper.make_opsetid('custom', 2)])
     model.ir_version = 8
     (folder / f'{name}.onnx').write_bytes(model.SerializeToString())
     return model
@@ -80,3 +80,22 @@ entry.key, entry.value = 'location', 'external.bin'
 save('unknown', [helper.make_node('NoSuchOperator', ['x'], ['y'], name='first_unknown'),
                  helper.make_node('NorThisOne', ['y'], ['z'], name='second_unknown')],
      [value('x', FLOAT, [1])], [value('z', FLOAT, [1])])
+
+# An operator that the tests bring along, with attributes of every kind.
+save('custom', [helper.make_node('Probe', ['x', '', 's'], ['y', '', 't'], name='the_probe', domain='custom', f=1.5, i=7,
+                                 text='some text', fs=[1.0, 2.0], ints=[3, 4, 5], texts=['a', 'bc'],
+                                 tensor=numpy_helper.from_array(np.array([[8, 9]], dtype=np.int64)))],
+     [value('x', FLOAT, ['n', 'm']), value('s', STRING, [2])], [value('y', FLOAT, None), value('t', STRING, [2])])
+
+# A loop that ends in some thousand years, of constants alone: folding it never ends.
+body = helper.make_graph([helper.make_node('Identity', ['go'], ['go_on']), helper.make_node('Add', ['v', 'v'], ['next'])],
+                         'body', [value('i', INT64, []), value('go', TensorProto.BOOL, []), value('v', FLOAT, [1])],
+                         [value('go_on', TensorProto.BOOL, []), value('next', FLOAT, [1])])
+endless = [numpy_helper.from_array(np.array(2**40), 'trips'), numpy_helper.from_array(np.ones(1, np.float32), 'start')]
+save('endless_load', [helper.make_node('Loop', ['trips', '', 'start'], ['folded'], name='the_loop', body=body),
+                      helper.make_node('Add', ['x', 'folded'], ['y'])],
+     [value('x', FLOAT, [1])], [value('y', FLOAT, [1])], endless)
+
+# The same while running.
+save('endless_run', [helper.make_node('Loop', ['n', '', 'x'], ['y'], name='the_loop', body=body)],
+     [value('n', INT64, []), value('x', FLOAT, [1])], [value('y', FLOAT, [1])])

@@ -160,6 +160,8 @@ void own_constants(Graph& graph, const std::shared_ptr<void>& file) {
 }  // namespace
 
 std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOptions& options) {
+  const double stages = static_cast<double>(passes::pass_names().size() + 3);
+  options.progress("import", 1 / stages);
   Graph graph = onnx::import_model(source, options.limits, options.log, options.custom_ops);
   own_constants(graph, source.bytes.owner);
   const uint64_t model_bytes = source.bytes.data.size();
@@ -173,9 +175,13 @@ std::unique_ptr<Model> compile_for_cpu(onnx::ModelSource source, const CompileOp
   settings.tune = options.tune;
   settings.limits = options.limits;
   settings.log = options.log;
+  settings.progress = [&](const char* pass, size_t index) {
+    options.progress(pass, static_cast<double>(index + 2) / stages);
+  };
   if (!options.pass_path.empty()) settings.config = passes::load_pass_config(options.pass_path);
   if (!options.pass_json.empty()) settings.config = passes::parse_pass_config(options.pass_json, "pass_json");
   std::vector<PassReport> reports = passes::run_pipeline(graph, settings);
+  options.progress("plan", (stages - 1) / stages);
   if (!options.save_engine.empty())
     engine_file::save(options.save_engine, graph,
                       make_stamp(options, *settings.isa, pass_text(options), model_bytes));
@@ -190,6 +196,7 @@ std::unique_ptr<Model> load_for_cpu(const CompileOptions& options) {
   load.custom_ops = options.custom_ops;
   engine_file::Loaded loaded = engine_file::load(
       options.load_engine, load, [&](const engine_file::Stamp& stamp) { check_stamp(stamp, options); });
+  options.progress("plan", 0.5);
   return plan_model(std::move(loaded.graph), options, {});
 }
 
