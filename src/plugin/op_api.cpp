@@ -28,8 +28,8 @@ T guard(Context* context, T failed, Body&& body) noexcept {
     } catch (const std::exception& error) {
       context->failure.emplace(ErrorCode::internal, error.what());
     }
-  } catch (...) {
-    context->failure.reset();  // No memory even for that.
+  } catch (...) {  // No memory even for the text; this one is short enough to need none.
+    context->failure.emplace(ErrorCode::out_of_memory, "no memory left");
   }
   return failed;
 }

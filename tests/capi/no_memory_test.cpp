@@ -184,3 +184,45 @@ TEST_CASE("metrics and reports without memory") {
             },
             [&] { spinel_profile_release(profile); }) > 10);
 }
+
+TEST_CASE("custom operators without memory") {
+  const std::string model = std::string(SPINEL_SOURCE_DIR) + "/samples/custom_op/add.onnx";
+  spinel_engine_options options = engine_options();
+  options.spas = 1;
+  spinel_op_set* set = nullptr;
+  spinel_engine* engine = nullptr;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              spinel_op_set* made = nullptr;
+              int32_t code = spinel_op_set_create(&made, error);
+              if (code == SPINEL_OK) code = spinel_op_set_load(made, CUSTOM_ADD, error);
+              options.custom_ops = made;
+              if (code == SPINEL_OK) code = spinel_engine_create(model.c_str(), &options, &engine, error);
+              if (code == SPINEL_OK) set = made;
+              if (code != SPINEL_OK) spinel_op_set_release(made);
+              return code;
+            },
+            [&] {
+              spinel_engine_release(engine);
+              spinel_op_set_release(set);
+            }) > 100);
+  check_succeeds([&](spinel_error** error) { return spinel_op_set_create(&set, error); });
+  check_succeeds([&](spinel_error** error) { return spinel_op_set_load(set, CUSTOM_ADD, error); });
+  options.custom_ops = set;
+  check_succeeds(
+      [&](spinel_error** error) { return spinel_engine_create(model.c_str(), &options, &engine, error); });
+  std::vector<float> data{1, 2, 3};
+  const std::vector<int64_t> dims{1, 3};
+  const spinel_tensor inputs[] = {tensor_of(SPINEL_FLOAT32, dims, data),
+                                  tensor_of(SPINEL_FLOAT32, dims, data)};
+  spinel_tensor outputs[] = {empty_tensor(), empty_tensor()};
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_engine_run(engine, inputs, 2, outputs, 2, nullptr, error);
+            },
+            [&] {
+              for (auto& output : outputs) spinel_tensor_release(&output);
+            }) > 3);
+  spinel_engine_release(engine);
+  spinel_op_set_release(set);
+}
