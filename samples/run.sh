@@ -48,6 +48,9 @@ show build/bin/resnet_folder --ckpt $resnet/resnet_fashion_fp16.onnx --data_path
 step "Accuracy on 500 validation images"
 show build/bin/resnet_valid --ckpt $resnet/resnet_fashion.onnx --data_path $resnet/val --batch_size 16
 
+step "An operator that ONNX lacks, brought along by the program"
+show build/bin/custom_add_cpp samples/custom_op/add.onnx
+
 step "Where to go next"
 cat <<'NEXT'
 build/bin/spinel --help                         the command: info, run, preprocess, classify

@@ -57,8 +57,12 @@ class NodeRun final : public RunContext {
     return interpret(inner, std::move(inputs), captured, services_);
   }
   void parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) override {
-    if (services_.parallel_for && count > 1) return services_.parallel_for(count, fn);
-    for (int64_t i = 0; i < count; ++i) fn(i);
+    const auto task = [&](int64_t i) {
+      check_cancelled();
+      fn(i);
+    };
+    if (services_.parallel_for && count > 1) return services_.parallel_for(count, task);
+    for (int64_t i = 0; i < count; ++i) task(i);
   }
   int concurrency() const override { return std::max(services_.concurrency, 1); }
   std::byte* scratch() override {

@@ -91,10 +91,14 @@ class RunState::Context final : public graph::RunContext {
   }
   void parallel_for(int64_t count, FunctionRef<void(int64_t)> fn) override {
     if (!services_.parallel_for || count <= 1) {
-      for (int64_t i = 0; i < count; ++i) fn(i);
+      for (int64_t i = 0; i < count; ++i) {
+        check_cancelled();
+        fn(i);
+      }
       return;
     }
     services_.parallel_for(count, [&](int64_t i) {
+      check_cancelled();
       const FloatState kernels_mode;
       fn(i);
     });
