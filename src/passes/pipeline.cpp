@@ -17,6 +17,7 @@ constexpr Pass pipeline[] = {
     {"remove_casts", remove_casts},            // to a wider type and back
     {"recognize_layer_norm", recognize_layer_norm},    // written as means, differences and quotients
     {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
+    {"lower_einsum", lower_einsum},                    // stacks of matrix products
     {"recognize_attention", recognize_attention},      // softmax between two products
     {"merge_transposes", merge_transposes},            // chains of Transpose and Reshape
     {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it

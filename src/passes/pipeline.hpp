@@ -60,6 +60,7 @@ size_t remove_casts(graph::Graph& graph, const Settings& settings);
 size_t recognize_layer_norm(graph::Graph& graph, const Settings& settings);
 size_t recognize_activations(graph::Graph& graph, const Settings& settings);
 size_t recognize_quantized(graph::Graph& graph, const Settings& settings);
+size_t lower_einsum(graph::Graph& graph, const Settings& settings);
 size_t recognize_attention(graph::Graph& graph, const Settings& settings);
 size_t merge_transposes(graph::Graph& graph, const Settings& settings);
 size_t fuse_conv_bn(graph::Graph& graph, const Settings& settings);
