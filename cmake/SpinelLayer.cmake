@@ -1,10 +1,11 @@
-# spinel_layer(NAME DEPENDS ... [PRIVATE ...]): one folder of src/ as the static library spinel_NAME.
+# spinel_layer(NAME [OPTIMIZE -Os] DEPENDS ... [PRIVATE ...]): one folder of src/ as the static library spinel_NAME.
 #
 # Every *.cpp of the folder (and the SUBFOLDERS given) belongs to it, except *_test.cpp (built into the Catch2 program
 # spinel_NAME_test and registered with CTest), *_fuzz.cpp (one libFuzzer program each) and *_bench.cpp.
-# DEPENDS lists the layers it may include from; the linker enforces the arrows.
+# DEPENDS lists the layers it may include from; the linker enforces the arrows. OPTIMIZE replaces the
+# -O3 of release builds: -Os for what runs while a model is loaded, -O2 for reference operators. It is a fifth of the size.
 function(spinel_layer name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;PRIVATE;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "OPTIMIZE" "DEPENDS;PRIVATE;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
   set(patterns *.cpp)
   foreach(folder IN LISTS ARG_SUBFOLDERS)
     list(APPEND patterns ${folder}/*.cpp)
@@ -20,6 +21,9 @@ function(spinel_layer name)
   add_library(spinel_${name} STATIC ${sources})
   set_target_properties(spinel_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(spinel_${name} PUBLIC $<BUILD_INTERFACE:spinel_settings> ${ARG_DEPENDS})
+  if(ARG_OPTIMIZE)
+    target_compile_options(spinel_${name} PRIVATE $<$<CONFIG:Release>:${ARG_OPTIMIZE}>)
+  endif()
   foreach(library IN LISTS ARG_PRIVATE)
     target_link_libraries(spinel_${name} PRIVATE $<BUILD_INTERFACE:${library}>)
   endforeach()
