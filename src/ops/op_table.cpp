@@ -212,6 +212,9 @@
   X("", "Where", 9, make_where)                                                \
   X("", "Xor", 1, make_binary)                                                 \
   X("ai.onnx.preview", "FlexAttention", 1, make_flex_attention)                \
+  X("ai.onnx.preview.training", "Adagrad", 1, make_optimizer)                  \
+  X("ai.onnx.preview.training", "Adam", 1, make_optimizer)                     \
+  X("ai.onnx.preview.training", "Momentum", 1, make_optimizer)                 \
   X("com.microsoft", "DequantizeLinear", 1, make_dequantize_linear)            \
   X("com.microsoft", "DynamicQuantizeMatMul", 1, make_dynamic_quantize_matmul) \
   X("com.microsoft", "MatMulIntegerToFloat", 1, make_matmul_integer_to_float)  \
