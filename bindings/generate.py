@@ -42,21 +42,25 @@ def parse(text):
         header.enums[name] = [(key, int(value)) for key, value in re.findall(r'(\w+) = (\d+)', body)]
     for name in re.findall(r'typedef struct (\w+) \1;', text):
         header.opaque.append(name)
-    for body, name in re.findall(r'typedef struct \w+ \{([^}]*)\} (\w+);', text):
+    members = {}  # Functions that structs point to.
+    for before, body, after in re.findall(r'struct (\w+) \{([^}]*)\}\s*(\w*);', text):
+        name = after or before
         fields = []
         for line in filter(None, (line.strip() for line in body.split(';'))):
             pointer = re.fullmatch(r'(.+?) \(\*(\w+)\)\((.*)\)', ' '.join(line.split()))
             if pointer:
                 callback = f'{name}_{pointer[2]}_function'
                 parameters = [] if pointer[3] == 'void' else [declaration(each)[0] for each in pointer[3].split(',')]
-                header.callbacks[callback] = (pointer[1], parameters)
+                members[callback] = (pointer[1], parameters)
                 fields.append((callback, pointer[2]))
             else:
                 fields.append(declaration(line))
         header.structs[name] = fields
+    header.opaque = [name for name in header.opaque if name not in header.structs]
     for result, name, parameters in re.findall(r'typedef ([\w*\s]+?)\(\*(\w+)\)\(([^;]*)\);', text):
         kinds = [] if parameters.strip() == 'void' else [declaration(each)[0] for each in parameters.split(',')]
         header.callbacks[name] = (result.strip(), kinds)
+    header.callbacks.update(members)
     for result, name, parameters in re.findall(r'SPINEL_API ([\w*\s]+?)\s*\b(\w+)\(([^;]*)\);', text):
         kinds = [] if parameters.strip() == 'void' else [declaration(each) for each in parameters.split(',')]
         header.functions[name] = (' '.join(result.split()), kinds)
@@ -71,7 +75,7 @@ scalars = {'size_t': 'c_size_t', 'uint64_t': 'c_uint64', 'int64_t': 'c_int64', '
 
 def python_type(header, kind):
     """The ctypes expression of a C type. Pointers to data are void pointers: their targets differ from call to call."""
-    kind = kind.replace('const', ' ').replace('struct ', ' ')
+    kind = re.sub(r'\b(const|struct)\b', ' ', kind)
     kind = ' '.join(kind.split()).replace(' *', '*')
     array = re.fullmatch(r'(.*)\[(\d+)\]', kind)
     if array:

@@ -68,10 +68,57 @@ class spinel_interpolation(enum.IntEnum):
     BICUBIC = 1
     NEAREST = 2
 
+
+class spinel_attribute_type(enum.IntEnum):
+    ATTRIBUTE_FLOAT = 1
+    ATTRIBUTE_INT = 2
+    ATTRIBUTE_STRING = 3
+    ATTRIBUTE_TENSOR = 4
+    ATTRIBUTE_FLOATS = 6
+    ATTRIBUTE_INTS = 7
+    ATTRIBUTE_STRINGS = 8
+
 spinel_log_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_char_p)
 spinel_task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 spinel_parallel_for = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, spinel_task, ctypes.c_void_p)
+spinel_progress_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_double)
 spinel_finished_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+spinel_op_shapes = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_create = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_compute = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_destroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_release_user = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+spinel_custom_ops_entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_api_add_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_api_set_load_error_function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
+spinel_op_api_set_error_function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
+spinel_op_api_attribute_float_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+spinel_op_api_attribute_int_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+spinel_op_api_attribute_string_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+spinel_op_api_attribute_floats_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_api_attribute_ints_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_api_attribute_strings_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_op_api_attribute_tensor_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+spinel_op_api_input_count_function = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p)
+spinel_op_api_output_count_function = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p)
+spinel_op_api_has_input_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_input_dtype_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_input_rank_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_input_dim_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+spinel_op_api_input_constant_function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_input_elements_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_dim_add_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+spinel_op_api_dim_subtract_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+spinel_op_api_dim_multiply_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+spinel_op_api_dim_divide_function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+spinel_op_api_set_output_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32)
+spinel_op_api_input_function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_wants_output_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_output_function = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)
+spinel_op_api_output_strings_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+spinel_op_api_parallel_for_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_int64, spinel_task, ctypes.c_void_p)
+spinel_op_api_concurrency_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
+spinel_op_api_cancelled_function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p)
 
 
 class spinel_string(ctypes.Structure):
@@ -163,6 +210,10 @@ class spinel_engine_options(ctypes.Structure):
         ('verify_weights', ctypes.c_int32),
         ('load_engine', ctypes.c_char_p),
         ('pass_json', ctypes.c_char_p),
+        ('custom_ops', ctypes.c_void_p),
+        ('cancel', ctypes.c_void_p),
+        ('progress', spinel_progress_callback),
+        ('progress_user', ctypes.c_void_p),
     ]
 
 
@@ -363,6 +414,99 @@ class spinel_difference(ctypes.Structure):
     ]
 
 
+class spinel_op_input(ctypes.Structure):
+    _fields_ = [
+        ('name', ctypes.c_char_p),
+        ('dtypes', ctypes.c_void_p),
+        ('dtype_count', ctypes.c_size_t),
+        ('optional', ctypes.c_int32),
+        ('whole', ctypes.c_int32),
+    ]
+
+
+class spinel_op_output(ctypes.Structure):
+    _fields_ = [
+        ('name', ctypes.c_char_p),
+        ('dtype', ctypes.c_int32),
+        ('same_as', ctypes.c_int32),
+        ('optional', ctypes.c_int32),
+        ('reserved', ctypes.c_int32),
+    ]
+
+
+class spinel_op_attribute(ctypes.Structure):
+    _fields_ = [
+        ('name', ctypes.c_char_p),
+        ('type', ctypes.c_int32),
+        ('required', ctypes.c_int32),
+    ]
+
+
+class spinel_op_api(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('abi', ctypes.c_int32),
+        ('reserved', ctypes.c_int32),
+        ('library_version', ctypes.c_char_p),
+        ('add', spinel_op_api_add_function),
+        ('set_load_error', spinel_op_api_set_load_error_function),
+        ('set_error', spinel_op_api_set_error_function),
+        ('attribute_float', spinel_op_api_attribute_float_function),
+        ('attribute_int', spinel_op_api_attribute_int_function),
+        ('attribute_string', spinel_op_api_attribute_string_function),
+        ('attribute_floats', spinel_op_api_attribute_floats_function),
+        ('attribute_ints', spinel_op_api_attribute_ints_function),
+        ('attribute_strings', spinel_op_api_attribute_strings_function),
+        ('attribute_tensor', spinel_op_api_attribute_tensor_function),
+        ('input_count', spinel_op_api_input_count_function),
+        ('output_count', spinel_op_api_output_count_function),
+        ('has_input', spinel_op_api_has_input_function),
+        ('input_dtype', spinel_op_api_input_dtype_function),
+        ('input_rank', spinel_op_api_input_rank_function),
+        ('input_dim', spinel_op_api_input_dim_function),
+        ('input_constant', spinel_op_api_input_constant_function),
+        ('input_elements', spinel_op_api_input_elements_function),
+        ('dim_add', spinel_op_api_dim_add_function),
+        ('dim_subtract', spinel_op_api_dim_subtract_function),
+        ('dim_multiply', spinel_op_api_dim_multiply_function),
+        ('dim_divide', spinel_op_api_dim_divide_function),
+        ('set_output', spinel_op_api_set_output_function),
+        ('input', spinel_op_api_input_function),
+        ('wants_output', spinel_op_api_wants_output_function),
+        ('output', spinel_op_api_output_function),
+        ('output_strings', spinel_op_api_output_strings_function),
+        ('parallel_for', spinel_op_api_parallel_for_function),
+        ('concurrency', spinel_op_api_concurrency_function),
+        ('cancelled', spinel_op_api_cancelled_function),
+    ]
+
+
+class spinel_custom_op(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('domain', ctypes.c_char_p),
+        ('name', ctypes.c_char_p),
+        ('since_version', ctypes.c_int32),
+        ('variadic', ctypes.c_int32),
+        ('inputs', ctypes.c_void_p),
+        ('input_count', ctypes.c_size_t),
+        ('outputs', ctypes.c_void_p),
+        ('output_count', ctypes.c_size_t),
+        ('attributes', ctypes.c_void_p),
+        ('attribute_count', ctypes.c_size_t),
+        ('rows_independent', ctypes.c_int32),
+        ('float16', ctypes.c_int32),
+        ('indeterminate', ctypes.c_int32),
+        ('reserved', ctypes.c_int32),
+        ('user', ctypes.c_void_p),
+        ('shapes', spinel_op_shapes),
+        ('create', spinel_op_create),
+        ('compute', spinel_op_compute),
+        ('destroy', spinel_op_destroy),
+        ('release_user', spinel_op_release_user),
+    ]
+
+
 # Name: result and parameters.
 FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     'spinel_version': (ctypes.c_char_p, []),
@@ -450,4 +594,9 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     'spinel_accuracy_get': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_accuracy_release': (None, [ctypes.c_void_p]),
     'spinel_tensor_difference': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_double, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_custom_op_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
+    'spinel_op_set_create': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_op_set_add': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_op_set_load': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]),
+    'spinel_op_set_release': (None, [ctypes.c_void_p]),
 }

@@ -242,6 +242,11 @@ typedef void (*spinel_task)(void* data, int64_t index);
  * once, and returns when all are done. It may be called from several threads if runs are. */
 typedef void (*spinel_parallel_for)(void* user, int64_t count, spinel_task task, void* data);
 
+/* Told by the thread that loads that a stage begins: its name ("read", "import", a pass's, "plan"), borrowed
+ * during the call, and how much of the stages is done, in [0, 1]. user is what came with the callback. It
+ * must not throw. */
+typedef void (*spinel_progress_callback)(void* user, const char* stage, double fraction);
+
 /* How to load a model. All zeros, but for struct_size, are the defaults and suit every model. */
 typedef struct spinel_engine_options {
   size_t struct_size;
@@ -299,6 +304,13 @@ typedef struct spinel_engine_options {
   const char* load_engine;
   /* The configuration of the graph passes as JSON text; at most one of it and pass_path. NULL: none. */
   const char* pass_json;
+  /* Operators that the model may use beside Spinel's own; what it holds at this call. NULL: none. */
+  const struct spinel_op_set* custom_ops;
+  /* Makes the load return SPINEL_CANCELLED soon after it is cancelled from another thread. NULL: none. */
+  const struct spinel_cancel_token* cancel;
+  /* Told when a stage of the load begins. NULL: nobody is. */
+  spinel_progress_callback progress;
+  void* progress_user;
 } spinel_engine_options;
 
 /* Fills in the defaults. NULL is ignored. Any thread. */
@@ -308,7 +320,8 @@ SPINEL_API void spinel_engine_options_init(spinel_engine_options* options, size_
 typedef struct spinel_engine spinel_engine;
 
 /* Loads an ONNX file, or options->load_engine; path may then be NULL, and otherwise names the ONNX file that
- * it was built from. options may be NULL, and only log_user and parallel_for_user need outlive the call.
+ * it was built from. options may be NULL, and only log_user, parallel_for_user and
+ * what custom operators use need outlive the call.
  * Every operator that is not supported is listed in the error. The caller owns *engine. Any thread; no thread
  * is started yet. */
 SPINEL_API int32_t spinel_engine_create(const char* path, const spinel_engine_options* options,
@@ -447,16 +460,17 @@ SPINEL_API int32_t spinel_engine_pass(const spinel_engine* engine, size_t index,
 /* ---- Running --------------------------------------------------------------------------------------------
  */
 
-/* Cancels runs from another thread. Once cancelled it stays so. */
+/* Cancels loads and runs from another thread. Once cancelled it stays so. */
 typedef struct spinel_cancel_token spinel_cancel_token;
 
 /* The caller owns *token. Any thread. */
 SPINEL_API int32_t spinel_cancel_token_create(spinel_cancel_token** token, spinel_error** error);
 
-/* Makes the runs that were given this token return SPINEL_CANCELLED soon; NULL is ignored. Any thread. */
+/* Makes the loads and runs that were given this token return SPINEL_CANCELLED soon; NULL is ignored. Any
+ * thread. */
 SPINEL_API void spinel_cancel_token_cancel(spinel_cancel_token* token);
 
-/* Frees the token; NULL is ignored. Runs that were given it go on. Any thread. */
+/* Frees the token; NULL is ignored. Loads and runs that were given it go on. Any thread. */
 SPINEL_API void spinel_cancel_token_release(spinel_cancel_token* token);
 
 /* Runs one batch and returns when it is done. inputs are in the order of spinel_engine_input(), outputs in
@@ -842,6 +856,211 @@ typedef struct spinel_difference {
 SPINEL_API int32_t spinel_tensor_difference(const spinel_tensor* actual, const spinel_tensor* expected,
                                             double threshold, spinel_difference* difference,
                                             spinel_error** error);
+
+/* ---- Custom operators -----------------------------------------------------------------------------------
+ *
+ * An operator is described by a spinel_custom_op whose callbacks the library calls with a table of functions,
+ * spinel_op_api, and a context that is valid during the call. A program adds operators to a spinel_op_set. A
+ * shared library exports spinel_custom_ops() and needs no symbol of Spinel, since it is given the table; it
+ * is loaded with spinel_op_set_load() or the command's --custom-op. docs/custom_operators.md has an example.
+ *
+ * Callbacks return SPINEL_OK or the spinel_code of the failure, described by set_error(); where a function of
+ * the table failed and set_error() was not called, the failure is that one. They must not throw. */
+
+/* Of this table; it changes only on a break, and the name of the entry point with it. */
+#define SPINEL_OP_ABI 1
+
+/* Operators that an engine may be given. */
+typedef struct spinel_op_set spinel_op_set;
+
+/* What a callback is called about: a node, or one run of it. */
+typedef struct spinel_op_context spinel_op_context;
+
+/* Types of attributes, numbered as in ONNX's AttributeProto.AttributeType. */
+enum spinel_attribute_type {
+  SPINEL_ATTRIBUTE_FLOAT = 1,
+  SPINEL_ATTRIBUTE_INT = 2,
+  SPINEL_ATTRIBUTE_STRING = 3,
+  SPINEL_ATTRIBUTE_TENSOR = 4,
+  SPINEL_ATTRIBUTE_FLOATS = 6,
+  SPINEL_ATTRIBUTE_INTS = 7,
+  SPINEL_ATTRIBUTE_STRINGS = 8
+};
+
+/* A dim that only running tells. */
+#define SPINEL_DIM_UNKNOWN (-1)
+
+typedef struct spinel_op_input {
+  const char* name;
+  const int32_t* dtypes; /* The spinel_dtype that it takes. NULL: every one. */
+  size_t dtype_count;
+  int32_t optional; /* 1: the node may leave it out. */
+  int32_t whole;    /* 1: rows_independent: every row may depend on all of it. */
+} spinel_op_input;
+
+typedef struct spinel_op_output {
+  const char* name;
+  int32_t dtype;    /* spinel_dtype; 0: that of input same_as. */
+  int32_t same_as;  /* Index of an input. */
+  int32_t optional; /* 1: the node may leave it out. */
+  int32_t reserved; /* 0 */
+} spinel_op_output;
+
+typedef struct spinel_op_attribute {
+  const char* name;
+  int32_t type;     /* spinel_attribute_type */
+  int32_t required; /* 1: a node without it is an error. */
+} spinel_op_attribute;
+
+typedef struct spinel_custom_op spinel_custom_op;
+
+/* The functions that callbacks may call. It lives as long as the process; functions are only ever added at
+ * its end, so that one at an offset below struct_size exists. Each belongs to the callbacks that are named
+ * with it; called from another one it fails. Pointers that they return are borrowed until the callback
+ * returns. All but those of the context of compute() belong to the thread of the callback. */
+typedef struct spinel_op_api {
+  size_t struct_size;
+  int32_t abi; /* SPINEL_OP_ABI */
+  int32_t reserved;
+  const char* library_version; /* spinel_version() */
+
+  /* In spinel_custom_ops(): adds an operator, as spinel_op_set_add() does. A failure fails the load. */
+  int32_t (*add)(spinel_op_set* set, const spinel_custom_op* op);
+  /* In spinel_custom_ops(): says why it fails. The text is copied. */
+  void (*set_load_error)(spinel_op_set* set, const char* message);
+
+  /* Everywhere: says why the callback fails. The text is copied. */
+  void (*set_error)(spinel_op_context* context, const char* message);
+
+  /* create(), shapes(): a node's attribute. SPINEL_NOT_FOUND, with the arguments untouched, if the node lacks
+   * it; SPINEL_INVALID_ARGUMENT if the operator declares none of that name and type. */
+  int32_t (*attribute_float)(spinel_op_context* context, const char* name, float* value);
+  int32_t (*attribute_int)(spinel_op_context* context, const char* name, int64_t* value);
+  int32_t (*attribute_string)(spinel_op_context* context, const char* name, spinel_string* value);
+  int32_t (*attribute_floats)(spinel_op_context* context, const char* name, const float** values,
+                              size_t* count);
+  int32_t (*attribute_ints)(spinel_op_context* context, const char* name, const int64_t** values,
+                            size_t* count);
+  int32_t (*attribute_strings)(spinel_op_context* context, const char* name, const spinel_string** values,
+                               size_t* count);
+  int32_t (*attribute_tensor)(spinel_op_context* context, const char* name, const spinel_tensor** value);
+
+  /* shapes(), compute(): the inputs and outputs that the node lists; optional ones may be left out at the
+   * end, and in between. */
+  size_t (*input_count)(spinel_op_context* context);
+  size_t (*output_count)(spinel_op_context* context);
+  int32_t (*has_input)(spinel_op_context* context, size_t index);
+
+  /* shapes(): what is known of an input. A dim that is not a number, nor unknown, is a number below
+   * SPINEL_DIM_UNKNOWN that stands for an expression: pass it on or compute with dim_add() and the others. */
+  int32_t (*input_dtype)(spinel_op_context* context, size_t index);
+  /* -1 while it is unknown, and for an input that is left out. */
+  int32_t (*input_rank)(spinel_op_context* context, size_t index);
+  int64_t (*input_dim)(spinel_op_context* context, size_t index, size_t axis);
+  /* The input's value, if it is known before running; else NULL. */
+  const spinel_tensor* (*input_constant)(spinel_op_context* context, size_t index);
+  /* The elements of an integer input of rank 0 or 1 as dims: at most capacity are written. Returns their
+   * number, or -1 if they are not known. */
+  int64_t (*input_elements)(spinel_op_context* context, size_t index, int64_t* elements, size_t capacity);
+  int64_t (*dim_add)(spinel_op_context* context, int64_t a, int64_t b);
+  int64_t (*dim_subtract)(spinel_op_context* context, int64_t a, int64_t b);
+  int64_t (*dim_multiply)(spinel_op_context* context, int64_t a, int64_t b);
+  /* Rounded towards minus infinity; unknown for a divisor of 0. */
+  int64_t (*dim_divide)(spinel_op_context* context, int64_t a, int64_t b);
+  /* States the dims of an output, and its dtype where that is not 0. rank -1: even the rank is unknown. */
+  int32_t (*set_output)(spinel_op_context* context, size_t index, int32_t dtype, const int64_t* dims,
+                        int32_t rank);
+
+  /* compute(): an input, which is only read; NULL if it is left out. */
+  const spinel_tensor* (*input)(spinel_op_context* context, size_t index);
+  /* compute(): whether anybody reads the output. One that nobody reads need not be made. */
+  int32_t (*wants_output)(spinel_op_context* context, size_t index);
+  /* compute(): the output's buffer of these dims, uninitialised, dense and 64-byte aligned, to be filled.
+   * NULL if the dims contradict what shapes() said. */
+  void* (*output)(spinel_op_context* context, size_t index, const int64_t* dims, size_t rank);
+  /* compute(): the same for SPINEL_STRING; the texts are copied. */
+  int32_t (*output_strings)(spinel_op_context* context, size_t index, const int64_t* dims, size_t rank,
+                            const spinel_string* texts);
+  /* compute(): runs task(data, 0) ... task(data, count - 1), in any order and possibly at once, on the
+   * engine's threads or the host's; returns when all are done. Tasks must not call functions of this table
+   * other than cancelled(). */
+  int32_t (*parallel_for)(spinel_op_context* context, int64_t count, spinel_task task, void* data);
+  /* compute(): how many tasks may run at once, at least 1. */
+  int32_t (*concurrency)(spinel_op_context* context);
+  /* compute(): 1 if the run was cancelled. Long kernels ask every few milliseconds and return
+   * SPINEL_CANCELLED. */
+  int32_t (*cancelled)(spinel_op_context* context);
+} spinel_op_api;
+
+/* Sets the outputs' dims before running. Called while a model is loaded. */
+typedef int32_t (*spinel_op_shapes)(const spinel_op_api* api, spinel_op_context* context, void* user);
+/* Makes the state of a node, once for each node of a loaded model. What it made is its own to free if it
+ * fails.
+ */
+typedef int32_t (*spinel_op_create)(const spinel_op_api* api, spinel_op_context* context, void* user,
+                                    void** state);
+/* Computes the outputs of one run. Called from several threads at once with the same state: what it changes
+ * there it must guard itself. */
+typedef int32_t (*spinel_op_compute)(const spinel_op_api* api, spinel_op_context* context, void* user,
+                                     void* state);
+/* Frees what create() made, when nothing uses the node any more. */
+typedef void (*spinel_op_destroy)(void* user, void* state);
+/* Frees user, when no set and no engine uses the operator any more. */
+typedef void (*spinel_op_release_user)(void* user);
+
+/* A custom operator. */
+struct spinel_custom_op {
+  size_t struct_size;
+  const char* domain; /* As in the model. NULL or "": ONNX's own. */
+  const char* name;
+  /* The oldest opset version of the domain that this is for; of equal names the newest that is not above the
+   * model's is taken. 0: 1. An operator takes the place of Spinel's own of the same name. */
+  int32_t since_version;
+  int32_t variadic; /* 1: the last input may be given any number of times. */
+  const spinel_op_input* inputs;
+  size_t input_count;
+  const spinel_op_output* outputs;
+  size_t output_count;
+  const spinel_op_attribute* attributes;
+  size_t attribute_count;
+  /* 1: a batch may be cut: row i along axis 0 of every output depends on row i along axis 0 of each input
+   * that is not declared whole, and on the others as they are. */
+  int32_t rows_independent;
+  int32_t float16;       /* 1: computes in float16 where a model is converted; 0: stays in float32. */
+  int32_t indeterminate; /* 1: equal inputs may give different outputs. */
+  int32_t reserved;      /* 0 */
+  void* user;
+  spinel_op_shapes shapes; /* NULL: only running tells the dims of outputs. */
+  spinel_op_create create; /* NULL: no state. */
+  spinel_op_compute compute;
+  spinel_op_destroy destroy;           /* NULL: nothing to free. */
+  spinel_op_release_user release_user; /* NULL: nothing to free. */
+};
+
+/* Sets struct_size and zeros the rest. NULL is ignored. Any thread. A library that does not link Spinel
+ * zeros the struct and sets struct_size itself. */
+SPINEL_API void spinel_custom_op_init(spinel_custom_op* op, size_t struct_size);
+
+/* An empty set. The caller owns *set. Any thread. */
+SPINEL_API int32_t spinel_op_set_create(spinel_op_set** set, spinel_error** error);
+
+/* Adds an operator; the description is copied, what its callbacks use must outlive the set and the engines
+ * that were given it. release_user is called in the end if the call succeeds, and not otherwise. A set that
+ * another thread uses must not be changed. */
+SPINEL_API int32_t spinel_op_set_add(spinel_op_set* set, const spinel_custom_op* op, spinel_error** error);
+
+/* Loads the shared library at path, which exports spinel_custom_ops(), and adds its operators. path is that
+ * of a file; nothing is searched for. Loading runs the library's code with all rights of the process; it is
+ * unloaded when neither a set nor an engine uses it. A set that another thread uses must not be changed. */
+SPINEL_API int32_t spinel_op_set_load(spinel_op_set* set, const char* path, spinel_error** error);
+
+/* Frees the set; NULL is ignored. Engines that were given it keep its operators. Any thread. */
+SPINEL_API void spinel_op_set_release(spinel_op_set* set);
+
+/* What a library of custom operators exports as "spinel_custom_ops": it compares api->abi with SPINEL_OP_ABI,
+ * and api->struct_size with what it calls, adds its operators and returns SPINEL_OK, or another code after
+ * set_load_error(). Called once for each load. */
+typedef int32_t (*spinel_custom_ops_entry)(const spinel_op_api* api, spinel_op_set* set);
 
 #ifdef __cplusplus
 }
