@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+import samples
+
 source = pathlib.Path(os.environ['SPINEL_SOURCE_DIR'])
 build = pathlib.Path(os.environ['SPINEL_BINARY_DIR'])
 scratch = build / 'tests' / 'consumer' / 'installed'
@@ -83,6 +85,10 @@ run('cmake', '-S', source / 'tests/consumer/find_package', '-B', cmake_build, '-
 run('cmake', '--build', cmake_build)
 for name in ('with_spinel', 'with_spinel_static', 'with_core'):
     check_answer(cmake_build / name)
+run('cmake', '-S', source / 'samples/cpp', '-B', scratch / 'sample', '-G', 'Ninja', f'-DCMAKE_PREFIX_PATH={prefix}',
+    '-DCMAKE_BUILD_TYPE=Release')
+run('cmake', '--build', scratch / 'sample')
+samples.check_classify(scratch / 'sample/classify_cpp', 3)
 needed = run('ldd', cmake_build / 'with_spinel_static')
 check('libspinel' not in needed, 'the static program needs libspinel.so')
 needed = run('ldd', cmake_build / 'with_spinel')
@@ -91,18 +97,4 @@ for guest in ('protobuf', 'fmt', 'gomp', 'omp.so', 'onnx'):
 
 # The installed samples find the installed library.
 classify, = prefix.rglob('classify_c')
-samples = source / 'samples/resnet'
-lines = run(classify, model, source / 'samples/resnet/synset.txt', image).splitlines()
-check(len(lines) == 6 and lines[0] == str(image) and lines[1].endswith(' Ankle boot'), 'classify_c is wrong')
-
-
-# What it says and returns when something is wrong.
-for expected, part, arguments in [
-        (2, 'usage:', [model]),
-        (1, "no/such.onnx", ['no/such.onnx', samples / 'synset.txt', image]),
-        (1, "no/such.txt", [model, 'no/such.txt', image]),
-        (1, "imagenet, efficientnet-lite", ['--preset', 'none', model, samples / 'synset.txt', image]),
-        (1, 'not an image', [model, samples / 'synset.txt', samples / 'synset.txt', image])]:
-    done = subprocess.run([classify, *arguments], capture_output=True, text=True)
-    check(done.returncode == expected and part in done.stderr, f'classify_c {arguments}: {done}')
-check('Ankle boot' in done.stdout, 'a file that is no image keeps the others from being classified')
+samples.check_samples(classify.parent, installed=True)
