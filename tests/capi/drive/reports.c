@@ -25,6 +25,6 @@ void drive_reports(void) {
   FAILS(SPINEL_NOT_FOUND, "does not exist", spinel_profile_layer(profile, count, &layer, &error));
   USE(spinel_profile_release(profile));
   spinel_profile_release(NULL);
-  FAILS(SPINEL_INVALID_ARGUMENT, "", spinel_engine_profile(engine, &in, 2, NULL, &profile, &error));
+  FAILS(SPINEL_INVALID_ARGUMENT, "1 input", spinel_engine_profile(engine, &in, 0, NULL, &profile, &error));
   spinel_engine_release(engine);
 }
