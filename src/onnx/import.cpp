@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "onnx/editable_model.hpp"
 #include "onnx/import_attributes.hpp"
+#include "onnx/lowering.hpp"
 #include "onnx/model.hpp"
 #include "onnx/tensor_data.hpp"
 #include "ops/constant.hpp"
@@ -195,7 +196,10 @@ class NodeImporter {
       return;
     }
     const ops::OpDef* def = ops::find_op(domain, node.op_type);
-    if (def == nullptr && custom == nullptr && !context_.custom_ops.has(domain, node.op_type)) {
+    const LoweringEntry* lowering =
+        def == nullptr && custom == nullptr ? find_lowering(domain, node.op_type) : nullptr;
+    if (def == nullptr && custom == nullptr && lowering == nullptr &&
+        !context_.custom_ops.has(domain, node.op_type)) {
       const bool left_out = ops::left_out_of_build(domain, node.op_type);
       context_.unsupported[{full_name, left_out ? "left out of this build" : "unknown operator"}].push_back(
           name);
@@ -204,7 +208,7 @@ class NodeImporter {
     if (opset == opsets_.end())
       fail(ErrorCode::bad_model, "the model imports no opset of domain '{}'",
            domain.empty() ? "ai.onnx" : domain);
-    if (def == nullptr && custom == nullptr) {
+    if (def == nullptr && custom == nullptr && lowering == nullptr) {
       context_
           .unsupported[{full_name, fmt::format("registered for newer versions than the model's {} alone",
                                                opset->second)}]
@@ -213,6 +217,7 @@ class NodeImporter {
     }
 
     const ops::OpArgs args = read_arguments(node, static_cast<int>(opset->second), name);
+    if (lowering != nullptr) return lower(*lowering, args, name, full_name, inputs, outputs, scope);
     graph::Node out;
     out.name = name;
     out.inputs = std::move(inputs);
@@ -229,6 +234,24 @@ class NodeImporter {
     out.attributes = args.text();
     if (call_ != nullptr) out.attributes += fmt::format(" opset={}", opset->second);
     scope.graph.add_node(std::move(out));
+  }
+
+  void lower(const LoweringEntry& entry, const ops::OpArgs& args, const std::string& name,
+             const std::string& full_name, const std::vector<ValueId>& inputs,
+             const std::vector<ValueId>& outputs, Scope& scope) {
+    if (args.version() < entry.since_version)
+      fail(ErrorCode::bad_model, "{} of opset {} does not exist; the oldest is {}", full_name, args.version(),
+           entry.since_version);
+    Lowering lowering(scope.graph, name, args, inputs, outputs);
+    try {
+      entry.lower(lowering);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unsupported) throw;
+      context_.unsupported[{full_name, error.what()}].push_back(name);
+      return;
+    }
+    if (const auto unread = args.unread(); !unread.empty())
+      fail(ErrorCode::bad_model, "{} has no attribute '{}'", full_name, fmt::join(unread, "', '"));
   }
 
   void import_constant(const ops::OpArgs& args, const std::vector<ValueId>& outputs, Scope& scope) const {

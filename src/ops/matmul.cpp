@@ -64,20 +64,23 @@ void multiply(RunContext& context, const MatMulLayout& layout, const T* a, const
 }
 
 template <class T>
-void multiply_floats(RunContext& context, const MatMulLayout& layout) {
-  const ComputeInput<T> a(context.input(0));
-  const ComputeInput<T> b(context.input(1));
-  ComputeOutput<T> y(context, 0, context.input(0).dtype(), layout.output);
+void multiply_floats(RunContext& context, const Tensor& left, const Tensor& right, const MatMulLayout& layout,
+                     float factor) {
+  const ComputeInput<T> a(left);
+  const ComputeInput<T> b(right);
+  ComputeOutput<T> y(context, 0, left.dtype(), layout.output);
   multiply(context, layout, a.data(), b.data(), y.data());
+  if (factor != 1)
+    for (int64_t i = 0; i < y.count(); ++i) y.data()[i] *= static_cast<T>(factor);
   y.store();
 }
 
 /// Signed integers are multiplied as unsigned ones of the same size, whose overflow is defined.
 template <class T>
-void multiply_ints(RunContext& context, const MatMulLayout& layout) {
-  Tensor& y = context.output(0, context.input(0).dtype(), layout.output);
-  multiply(context, layout, static_cast<const T*>(context.input(0).raw()),
-           static_cast<const T*>(context.input(1).raw()), static_cast<T*>(y.raw()));
+void multiply_ints(RunContext& context, const Tensor& a, const Tensor& b, const MatMulLayout& layout) {
+  Tensor& y = context.output(0, a.dtype(), layout.output);
+  multiply(context, layout, static_cast<const T*>(a.raw()), static_cast<const T*>(b.raw()),
+           static_cast<T*>(y.raw()));
 }
 
 }  // namespace
@@ -90,22 +93,26 @@ void MatMulOp::infer(InferContext& context) const {
   context.set_tensor(0, dtype, infer_matmul(context, 0, 1));
 }
 
+Shape matmul_shape(const Shape& a, const Shape& b) {
+  if (a.empty() || b.empty()) fail(ErrorCode::bad_model, "an operand is a scalar; it must have axes");
+  const Dim& ka = a.back();
+  const Dim& kb = b.size() == 1 ? b[0] : b[b.size() - 2];
+  if (ka.is_constant() && kb.is_constant() && !equal(ka, kb))
+    fail(ErrorCode::bad_model, "A {} and B {} do not fit: {} columns times {} rows", shape_text(a),
+         shape_text(b), ka.text(), kb.text());
+  const Shape a_stack(a.begin(), a.end() - std::min<std::ptrdiff_t>(2, std::ssize(a)));
+  const Shape b_stack(b.begin(), b.end() - std::min<std::ptrdiff_t>(2, std::ssize(b)));
+  Shape y = broadcast_shapes(a_stack, b_stack);
+  if (a.size() > 1) y.push_back(a[a.size() - 2]);
+  if (b.size() > 1) y.push_back(b.back());
+  return y;
+}
+
 std::optional<Shape> infer_matmul(const InferContext& context, size_t a_index, size_t b_index) {
   const Shape* a = context.shape(a_index);
   const Shape* b = context.shape(b_index);
   if (a == nullptr || b == nullptr) return std::nullopt;
-  if (a->empty() || b->empty()) fail(ErrorCode::bad_model, "an operand is a scalar; it must have axes");
-  const Dim& ka = a->back();
-  const Dim& kb = b->size() == 1 ? (*b)[0] : (*b)[b->size() - 2];
-  if (ka.is_constant() && kb.is_constant() && !equal(ka, kb))
-    fail(ErrorCode::bad_model, "A {} and B {} do not fit: {} columns times {} rows", shape_text(*a),
-         shape_text(*b), ka.text(), kb.text());
-  const Shape a_stack(a->begin(), a->end() - std::min<std::ptrdiff_t>(2, std::ssize(*a)));
-  const Shape b_stack(b->begin(), b->end() - std::min<std::ptrdiff_t>(2, std::ssize(*b)));
-  Shape y = broadcast_shapes(a_stack, b_stack);
-  if (a->size() > 1) y.push_back((*a)[a->size() - 2]);
-  if (b->size() > 1) y.push_back(b->back());
-  return y;
+  return matmul_shape(*a, *b);
 }
 
 void MatMulOp::batch(BatchContext& context) const { batch_matmul(context, 0, 1); }
@@ -144,18 +151,21 @@ void batch_matmul(BatchContext& context, size_t a_index, size_t b_index) {
   context.set_output(0, BatchState::batched(*axis));
 }
 
-void MatMulOp::run(RunContext& context) const {
-  const Tensor& a = context.input(0);
-  const Tensor& b = context.input(1);
+void multiply_matrices(RunContext& context, const Tensor& a, const Tensor& b, float factor) {
   if (a.dtype() != b.dtype())
     fail(ErrorCode::invalid_argument, "A {} and B {} must have the same type", describe(a), describe(b));
-  if (!is_supported(a.dtype()))
+  if (!is_supported(a.dtype()) || (factor != 1 && !is_float_dtype(a.dtype())))
     fail(ErrorCode::unsupported, "input A of type {} is not supported", dtype_name(a.dtype()));
   const MatMulLayout layout = make_matmul_layout(a.dims(), b.dims());
   if (is_float_dtype(a.dtype()))
-    return compute_in(a.dtype(), [&](auto type) { multiply_floats<decltype(type)>(context, layout); });
-  if (dtype_bits(a.dtype()) == 32) return multiply_ints<uint32_t>(context, layout);
-  multiply_ints<uint64_t>(context, layout);
+    return compute_in(a.dtype(),
+                      [&](auto type) { multiply_floats<decltype(type)>(context, a, b, layout, factor); });
+  if (dtype_bits(a.dtype()) == 32) return multiply_ints<uint32_t>(context, a, b, layout);
+  multiply_ints<uint64_t>(context, a, b, layout);
+}
+
+void MatMulOp::run(RunContext& context) const {
+  multiply_matrices(context, context.input(0), context.input(1));
 }
 
 OpPtr make_matmul(const OpArgs&) { return std::make_shared<MatMulOp>(); }

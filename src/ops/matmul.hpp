@@ -28,6 +28,8 @@ struct MatMulLayout {
 };
 /// Throws Error(invalid_argument) if the dims do not fit.
 MatMulLayout make_matmul_layout(const Dims& a, const Dims& b);
+/// The shape of the product. Throws Error(bad_model) where the operands cannot fit.
+Shape matmul_shape(const Shape& a, const Shape& b);
 /// The output's shape, if those of the operands, inputs a and b, are known. Throws Error(bad_model) where
 /// they cannot fit.
 std::optional<Shape> infer_matmul(const InferContext& context, size_t a, size_t b);
@@ -44,6 +46,9 @@ class MatMulOp final : public Op {
   void batch(BatchContext& context) const override;
   void run(RunContext& context) const override;
 };
+
+/// Output 0 becomes factor * a b, as MatMul computes it. Throws Error if types or sizes do not fit.
+void multiply_matrices(RunContext& context, const Tensor& a, const Tensor& b, float factor = 1);
 
 struct GemmAttrs {
   float alpha = 1;

@@ -217,6 +217,8 @@
   X("ai.onnx.preview.training", "Momentum", 1, make_optimizer)                 \
   X("com.microsoft", "DequantizeLinear", 1, make_dequantize_linear)            \
   X("com.microsoft", "DynamicQuantizeMatMul", 1, make_dynamic_quantize_matmul) \
+  X("com.microsoft", "FusedMatMul", 1, make_fused_matmul)                      \
+  X("com.microsoft", "Inverse", 1, make_inverse)                               \
   X("com.microsoft", "MatMulIntegerToFloat", 1, make_matmul_integer_to_float)  \
   X("com.microsoft", "MatMulNBits", 1, make_matmul_nbits)                      \
   X("com.microsoft", "QGemm", 1, make_qgemm)                                   \
@@ -231,7 +233,9 @@
   X("com.microsoft", "QLinearSoftmax", 1, make_qlinear_softmax)                \
   X("com.microsoft", "QLinearWhere", 1, make_qlinear_where)                    \
   X("com.microsoft", "QuantizeLinear", 1, make_quantize_linear)                \
-  X("com.microsoft", "RotaryEmbedding", 1, make_contrib_rotary_embedding)
+  X("com.microsoft", "RotaryEmbedding", 1, make_contrib_rotary_embedding)      \
+  X("com.microsoft", "TransposeMatMul", 1, make_fused_matmul)                  \
+  X("spinel", "MaskBias", 1, make_mask_bias)
 
 namespace spinel::ops {
 

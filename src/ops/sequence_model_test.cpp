@@ -5,6 +5,7 @@
 using namespace spinel;
 using namespace spinel::ops::testing;
 using spinel::ops::BatchState;
+using spinel::ops::OpPtr;
 
 TEST_CASE("RMSNormalization divides by the root of the mean square", "[rms_normalization]") {
   const Tensor x = floats({2, 2}, {1, 7, -3, 4});
@@ -145,4 +146,21 @@ TEST_CASE("CausalConvWithState looks back, into the past too", "[causal_conv_wit
       floats({1, 1, 3}, {1 / (1 + std::exp(-1.0f)), 2 / (1 + std::exp(-2.0f)), 3 / (1 + std::exp(-3.0f))}));
   expect_batch_split("CausalConvWithState", 27, {},
                      {noise({3, 2, 5}), noise({2, 1, 4}), noise({2}), noise({3, 2, 3})}, {0, -1, -1, 0}, 2);
+}
+
+TEST_CASE("the masks of com.microsoft's attention become summands", "[mask_bias]") {
+  const Tensor x = noise({2, 3, 4});
+  const OpPtr op = make("MaskBias", 1, {{"hidden", -5.0f}}, 2, 1, "spinel");
+  const auto biases = [&](const Tensor& mask) { return run(*op, {mask, x})[0]; };
+  expect_close(biases(ints({2, 3}, {1, 0, 1, 1, 1, 1})), floats({2, 1, 1, 3}, {0, -5, 0, 0, 0, 0}));
+  expect_close(biases(ints({2}, {1, 3})), floats({2, 1, 1, 3}, {0, -5, -5, 0, 0, 0}));
+  expect_close(biases(ints({4}, {3, 2, 1, 0})), floats({2, 1, 1, 3}, {-5, 0, 0, 0, 0, -5}));
+  expect_close(biases(ints({2, 1, 3}, {0, 1, 1, 1, 1, 0})), floats({2, 1, 1, 3}, {-5, 0, 0, 0, 0, -5}));
+}
+
+TEST_CASE("Inverse of matrices", "[inverse]") {
+  const OpPtr op = make("Inverse", 1, {}, 1, 1, "com.microsoft");
+  expect_close(run(*op, {floats({2, 2, 2}, {2, 0, 0, 4, 0, 1, -1, 0})})[0],
+               floats({2, 2, 2}, {0.5f, 0, 0, 0.25f, 0, -1, 1, 0}));
+  expect_error(ErrorCode::invalid_argument, "square", [&] { run_values(*op, {noise({2, 3})}); });
 }

@@ -15,6 +15,7 @@ constexpr Pass pipeline[] = {
     {"remove_duplicates", remove_duplicates},  // equal nodes with equal inputs
     {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
     {"remove_casts", remove_casts},            // to a wider type and back
+    {"expand_operators", expand_operators},    // attention as one node, and fused products, into their parts
     {"recognize_layer_norm", recognize_layer_norm},    // written as means, differences and quotients
     {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
     {"lower_einsum", lower_einsum},                    // stacks of matrix products

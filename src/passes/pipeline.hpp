@@ -57,6 +57,7 @@ size_t fold_constants(graph::Graph& graph, const Settings& settings);
 size_t remove_identities(graph::Graph& graph, const Settings& settings);
 size_t remove_duplicates(graph::Graph& graph, const Settings& settings);
 size_t remove_casts(graph::Graph& graph, const Settings& settings);
+size_t expand_operators(graph::Graph& graph, const Settings& settings);
 size_t recognize_layer_norm(graph::Graph& graph, const Settings& settings);
 size_t recognize_activations(graph::Graph& graph, const Settings& settings);
 size_t recognize_quantized(graph::Graph& graph, const Settings& settings);

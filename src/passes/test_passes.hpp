@@ -12,7 +12,7 @@
 namespace spinel::test {
 
 inline graph::Graph import_graph(const ModelGraph& model, int64_t opset = 17) {
-  const auto bytes = std::make_shared<std::vector<std::byte>>(model.model(opset));
+  const auto bytes = std::make_shared<std::vector<std::byte>>(model.model(opset, 8, {"com.microsoft"}));
   onnx::ModelSource source{{*bytes, bytes}, std::nullopt};
   graph::Graph graph = onnx::import_model(source, {}, nullptr);
   graph::infer(graph);
