@@ -1,4 +1,4 @@
-// Activations of com.microsoft, with and without the sums before them; SwiGLU.
+// Activations of com.microsoft, with and without the sums before them.
 #include "base/text.hpp"
 #include "onnx/lowering.hpp"
 
@@ -52,12 +52,6 @@ void lower_bias_softmax(Lowering& node) {
     fail(ErrorCode::unsupported, "BiasSoftmax over axis {} is not supported, only over the last one, -1",
          axis);
   node.set_output(0, node.add("Softmax", {plus_bias(node, node.require_input(0), 1)}, {{"axis", axis}}));
-}
-
-void lower_swiglu(Lowering& node) {
-  const ValueId gate =
-      node.add("Swish", {node.require_input(0)}, {{"alpha", node.args.get_float("alpha", 1)}});
-  node.set_output(0, node.add("Mul", {gate, node.require_input(1)}));
 }
 
 }  // namespace spinel::onnx

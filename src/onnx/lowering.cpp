@@ -8,7 +8,6 @@
 // Domain, name, oldest opset, function; by domain and name.
 #define SPINEL_LOWERINGS(X)                                                                   \
   X("", "SimplifiedLayerNormalization", 1, lower_simplified_layer_normalization)              \
-  X("", "SwiGLU", 28, lower_swiglu)                                                           \
   X("com.microsoft", "Attention", 1, lower_packed_attention)                                  \
   X("com.microsoft", "BiasGelu", 1, lower_bias_gelu)                                          \
   X("com.microsoft", "BiasSoftmax", 1, lower_bias_softmax)                                    \
@@ -81,7 +80,7 @@ ValueId Lowering::add(std::string_view op, std::vector<ValueId> inputs, ops::Att
 std::vector<ValueId> Lowering::add_many(std::string_view op, size_t outputs, std::vector<ValueId> inputs,
                                         ops::Attributes attributes) {
   const ops::OpDef* def = ops::find_op(op == "MaskBias" ? "spinel" : "", op);
-  if (def == nullptr) fail(ErrorCode::internal, "the operator table has no {}", op);
+  if (def == nullptr) fail(ErrorCode::unsupported, "it consists of {}, which is left out of this build", op);
   const ops::OpArgs part(std::string(op), version, std::move(attributes), inputs.size(), outputs);
   graph::Node node;
   node.name = fmt::format("{}/{}_{}", name_, op, parts_++);
