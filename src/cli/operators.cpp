@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/operator_probe.hpp"
 #include "cli/output.hpp"
+#include "onnx/lowering.hpp"
 #include "ops/op_table.hpp"
 
 namespace spinel::cli {
@@ -29,14 +30,20 @@ std::string full_name(const OperatorRow& row) {
 
 std::vector<OperatorRow> list_operators() {
   std::vector<OperatorRow> rows;
-  for (const ops::OpDef& def : ops::op_table()) {
+  const auto add = [&](std::string_view domain, std::string_view name, int oldest) {
     OperatorRow row;
-    row.domain = def.domain.empty() ? "ai.onnx" : std::string(def.domain);
-    row.name = def.name;
-    row.oldest = def.since_version;
-    row.newest = ops::newest_opset(def.domain);
+    row.domain = domain.empty() ? "ai.onnx" : std::string(domain);
+    row.name = name;
+    row.oldest = oldest;
+    row.newest = ops::newest_opset(domain);
     rows.push_back(std::move(row));
+  };
+  for (const ops::OpDef& def : ops::op_table()) {
+    // "spinel": parts of others, which no model names.
+    if (def.domain != "spinel") add(def.domain, def.name, def.since_version);
   }
+  for (const onnx::LoweringEntry& entry : onnx::lowering_table())
+    add(entry.domain, entry.name, entry.since_version);
   // The importer makes these itself.
   rows.push_back({"ai.onnx", "Constant", 1, ops::newest_opset(""), false, {}, {}});
   std::ranges::sort(
