@@ -38,7 +38,7 @@ TEST_CASE("optimizers refuse what does not belong together", "[optimizer]") {
     step("Momentum", attributes, {number(1), count(0), x, x, x}, 2);
   });
   expect_error(ErrorCode::bad_model, "inputs", [&] { step("Adagrad", {}, {number(1), count(0), x, x}, 2); });
-  expect_error(ErrorCode::invalid_argument, "belong to", [&] {
+  expect_error(ErrorCode::invalid_argument, "belongs to", [&] {
     step("Adagrad", {}, {number(1), count(0), x, floats({1}, {1}), x}, 2);
   });
 }
