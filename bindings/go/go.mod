@@ -1,0 +1,3 @@
+module spinel
+
+go 1.19

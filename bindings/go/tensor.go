@@ -1,0 +1,184 @@
+package spinel
+
+// #include "callbacks.h"
+import "C"
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+)
+
+// Tensor is a dense array of a shape, outermost dim first, over a Go slice. Nothing needs to be closed.
+type Tensor struct {
+	dtype   DType
+	shape   []int64
+	data    any            // The slice.
+	pointer unsafe.Pointer // To its first element; nil if there is none, and for strings.
+	bytes   int
+}
+
+// NewTensor makes a tensor over data, which is not copied: a run reads, or writes, the slice itself. The number of elements
+// must be that of the shape; an empty shape is one element.
+func NewTensor[T Element](shape []int64, data []T) (*Tensor, error) {
+	count, err := elementsOf(shape)
+	if err != nil {
+		return nil, err
+	}
+	if count != len(data) {
+		return nil, misuse("shape %v has %d elements, but the slice has %d", shape, count, len(data))
+	}
+	return over(DTypeOf[T](), append([]int64(nil), shape...), data), nil
+}
+
+// NewRawTensor makes a tensor of any element type but String over the bytes of its elements, which are not copied. It is
+// the way to make those that no Go type stands for, and takes others, too, if the bytes are aligned as their elements.
+func NewRawTensor(dtype DType, shape []int64, data []byte) (*Tensor, error) {
+	if dtype == String {
+		return nil, misuse("strings have no bytes of a fixed size; use NewTensor with a []string")
+	}
+	bytes, err := bytesOf(dtype, shape)
+	if err != nil {
+		return nil, err
+	}
+	if bytes != len(data) {
+		return nil, misuse("%v%v takes %d bytes, but the slice has %d", dtype, shape, bytes, len(data))
+	}
+	return over(dtype, append([]int64(nil), shape...), data), nil
+}
+
+// DType is the type of the elements.
+func (t *Tensor) DType() DType { return t.dtype }
+
+// Shape is a copy of the dims.
+func (t *Tensor) Shape() []int64 { return append([]int64(nil), t.shape...) }
+
+// String describes the tensor without its elements: "float32[1 3]".
+func (t *Tensor) String() string { return fmt.Sprintf("%v%v", t.dtype, t.shape) }
+
+// Data is the slice of elements itself, in row-major order. It fails if the tensor holds another type.
+func Data[T Element](t *Tensor) ([]T, error) {
+	data, ok := t.data.([]T)
+	if wanted := DTypeOf[T](); !ok || t.dtype != wanted {
+		return nil, misuse("the tensor is %v, not %v", t, wanted)
+	}
+	return data, nil
+}
+
+// Bytes is the memory of the elements, for all types but String, for which it is nil.
+func (t *Tensor) Bytes() []byte {
+	if t.pointer == nil {
+		return nil
+	}
+	return unsafe.Slice((*byte)(t.pointer), t.bytes)
+}
+
+// over is a tensor over data, whose length is right.
+func over[T any](dtype DType, shape []int64, data []T) *Tensor {
+	t := &Tensor{dtype: dtype, shape: shape, data: data}
+	if len(data) != 0 && dtype != String {
+		t.pointer = unsafe.Pointer(&data[0])
+		t.bytes = len(data) * int(unsafe.Sizeof(data[0]))
+	}
+	return t
+}
+
+// allocate is a tensor of zeros, or of empty strings.
+func allocate(dtype DType, shape []int64) (*Tensor, error) {
+	count, err := elementsOf(shape)
+	if err != nil {
+		return nil, err
+	}
+	switch dtype {
+	case Float32:
+		return over(dtype, shape, make([]float32, count)), nil
+	case Float64:
+		return over(dtype, shape, make([]float64, count)), nil
+	case Float16:
+		return over(dtype, shape, make([]F16, count)), nil
+	case BFloat16:
+		return over(dtype, shape, make([]BF16, count)), nil
+	case Int8:
+		return over(dtype, shape, make([]int8, count)), nil
+	case Int16:
+		return over(dtype, shape, make([]int16, count)), nil
+	case Int32:
+		return over(dtype, shape, make([]int32, count)), nil
+	case Int64:
+		return over(dtype, shape, make([]int64, count)), nil
+	case Uint8:
+		return over(dtype, shape, make([]uint8, count)), nil
+	case Uint16:
+		return over(dtype, shape, make([]uint16, count)), nil
+	case Uint32:
+		return over(dtype, shape, make([]uint32, count)), nil
+	case Uint64:
+		return over(dtype, shape, make([]uint64, count)), nil
+	case Bool:
+		return over(dtype, shape, make([]bool, count)), nil
+	case Complex64:
+		return over(dtype, shape, make([]complex64, count)), nil
+	case Complex128:
+		return over(dtype, shape, make([]complex128, count)), nil
+	case String:
+		return over(dtype, shape, make([]string, count)), nil
+	}
+	bytes, err := bytesOf(dtype, shape)
+	if err != nil {
+		return nil, err
+	}
+	return over(dtype, shape, make([]byte, bytes)), nil
+}
+
+// elementsOf is the product of the dims.
+func elementsOf(shape []int64) (int, error) {
+	count, empty := 1, false
+	for _, dim := range shape {
+		if dim < 0 {
+			return 0, misuse("shape %v has a negative dim", shape)
+		}
+		if dim == 0 {
+			empty = true
+			continue
+		}
+		if dim > math.MaxInt64/16/int64(count) {
+			return 0, misuse("shape %v is larger than the address space", shape)
+		}
+		count *= int(dim)
+	}
+	if empty {
+		return 0, nil
+	}
+	return count, nil
+}
+
+// bytesOf is what the elements take.
+func bytesOf(dtype DType, shape []int64) (int, error) {
+	var memory arena
+	defer memory.free()
+	dims := memory.dims(shape)
+	var bytes C.size_t
+	var failure *C.spinel_error
+	if err := take(C.spinel_tensor_bytes(C.int32_t(dtype), dims, C.size_t(len(shape)), &bytes, &failure), failure); err != nil {
+		return 0, err
+	}
+	return int(bytes), nil
+}
+
+// adopt copies a tensor that the library allocated into Go's memory and frees the original.
+func adopt(from *C.spinel_tensor) (*Tensor, error) {
+	defer C.spinel_tensor_release(from)
+	shape := int64s(from.dims, from.rank)
+	out, err := allocate(DType(from.dtype), shape)
+	if err != nil {
+		return nil, err
+	}
+	if texts, ok := out.data.([]string); ok {
+		for i, text := range slice[C.spinel_string](from.data, len(texts)) {
+			texts[i] = string(slice[byte](unsafe.Pointer(text.data), int(text.size_bytes)))
+		}
+	} else {
+		copy(out.Bytes(), slice[byte](from.data, int(from.size_bytes)))
+	}
+	return out, nil
+}
