@@ -165,9 +165,8 @@ func bytesOf(dtype DType, shape []int64) (int, error) {
 	return int(bytes), nil
 }
 
-// adopt copies a tensor that the library allocated into Go's memory and frees the original.
+// adopt copies a tensor that the library allocated into Go's memory.
 func adopt(from *C.spinel_tensor) (*Tensor, error) {
-	defer C.spinel_tensor_release(from)
 	shape := int64s(from.dims, from.rank)
 	out, err := allocate(DType(from.dtype), shape)
 	if err != nil {
