@@ -247,15 +247,16 @@ func TestReports(t *testing.T) {
 		t.Error(err)
 	}
 	x := filled(t, 0, 1, 3, 32, 32)
-	layers, err := engine.Profile(ctx, x)
+	profile, err := engine.Profile(ctx, x)
 	need(t, err)
-	flops, sources := 0.0, 0
-	for _, layer := range layers {
+	flops, sources, total := 0.0, 0, time.Duration(0)
+	for _, layer := range profile.Layers {
 		flops += layer.Flops
 		sources += len(layer.Sources)
+		total += layer.Duration
 	}
-	if flops < 1e6 || sources == 0 {
-		t.Errorf("%v operations in layers of %d nodes", flops, sources)
+	if flops < 1e6 || sources == 0 || total <= 0 || profile.Duration < total {
+		t.Errorf("%v operations in layers of %d nodes, %v of %v", flops, sources, total, profile.Duration)
 	}
 	_, err = engine.Run(ctx, x)
 	need(t, err)
@@ -329,4 +330,15 @@ func TestLogAndProgress(t *testing.T) {
 	if len(stages) < 3 || stages[0] != "read" {
 		t.Errorf("found %v", stages)
 	}
+}
+
+func TestCustomOperators(t *testing.T) {
+	library := filepath.Join(environment("SPINEL_BINARY_DIR", filepath.Join("..", "..", "build")), "lib", "libcustom_add.so")
+	sample := filepath.Join(root, "samples", "custom_op", "add.onnx")
+	_, err := spinel.Load(ctx, sample, nil)
+	fails(t, err, spinel.ErrUnsupported, "custom::Add")
+	engine := load(t, sample, &spinel.Options{OpLibraries: []string{library}})
+	outputs, err := engine.Run(ctx, tensor(t, []int64{1, 3}, float32(-1), 2, 3), tensor(t, []int64{1, 3}, float32(4), 4, 8))
+	need(t, err)
+	want(t, data[float32](t, outputs[0]), []float32{2, 4, 7})
 }

@@ -98,6 +98,12 @@ func (e *Engine) Graph() (string, error) {
 	return strings.Join(takeStrings(lines), "\n"), nil
 }
 
+// Profile is where the time of a run goes.
+type Profile struct {
+	Duration time.Duration // Of the whole run.
+	Layers   []LayerTime   // In the order in which they ran.
+}
+
 // LayerTime is one layer of the compiled graph in one run.
 type LayerTime struct {
 	Name     string
@@ -109,9 +115,9 @@ type LayerTime struct {
 	Flops    float64 // Two a multiply-add, by the layer's definition; 0 where they are not counted.
 }
 
-// Profile times every layer of one run, in order, after a first run that is not counted. The batch runs as one part on all
+// Profile times every layer of one run, after a first run that is not counted. The batch runs as one part on all
 // threads of the engine. ErrUnsupported if the target cannot tell.
-func (e *Engine) Profile(ctx context.Context, inputs ...*Tensor) ([]LayerTime, error) {
+func (e *Engine) Profile(ctx context.Context, inputs ...*Tensor) (*Profile, error) {
 	if err := e.enter(); err != nil {
 		return nil, err
 	}
@@ -130,15 +136,16 @@ func (e *Engine) Profile(ctx context.Context, inputs ...*Tensor) ([]LayerTime, e
 		return nil, err
 	}
 	defer C.spinel_profile_release(profile)
-	out := make([]LayerTime, int(C.spinel_profile_layer_count(profile)))
-	for i := range out {
+	out := &Profile{Duration: time.Duration(C.spinel_profile_duration_ns(profile)),
+		Layers: make([]LayerTime, int(C.spinel_profile_layer_count(profile)))}
+	for i := range out.Layers {
 		var layer C.spinel_layer_time
 		layer.struct_size = C.size_t(unsafe.Sizeof(layer))
 		var failure *C.spinel_error
 		if err := take(C.spinel_profile_layer(profile, C.size_t(i), &layer, &failure), failure); err != nil {
 			return nil, err
 		}
-		out[i] = LayerTime{Name: C.GoString(layer.name), Op: C.GoString(layer.op), Kernel: C.GoString(layer.kernel),
+		out.Layers[i] = LayerTime{Name: C.GoString(layer.name), Op: C.GoString(layer.op), Kernel: C.GoString(layer.kernel),
 			Sources: texts(layer.sources, layer.source_count), Start: time.Duration(layer.start_ns),
 			Duration: time.Duration(layer.duration_ns), Flops: float64(layer.flops)}
 	}
