@@ -1,4 +1,5 @@
-/* What of Spinel's C ABI is called with a Go function. Handles are runtime/cgo's: a Go pointer may not be left with C. */
+/* What of Spinel's C ABI is called with a Go function. Handles are runtime/cgo's: a Go pointer may not be
+ * left with C. */
 #ifndef SPINEL_GO_CALLBACKS_H
 #define SPINEL_GO_CALLBACKS_H
 
