@@ -58,6 +58,21 @@ decltype(EngineOptions::progress) make_progress(spinel_progress_callback progres
   };
 }
 
+/// The host's memory. Throws Misuse if one of the functions is missing.
+std::shared_ptr<const Allocator> make_allocator(const spinel_engine_options& from) {
+  if ((from.allocate == nullptr) != (from.deallocate == nullptr))
+    misuse("options->{} is NULL; give both functions or neither",
+           from.allocate == nullptr ? "allocate" : "deallocate");
+  if (from.allocate == nullptr) return nullptr;
+  const auto allocate = [function = from.allocate, user = from.allocate_user](
+                            size_t bytes, size_t alignment) { return function(user, bytes, alignment); };
+  const auto release = [function = from.deallocate, user = from.allocate_user](void* memory, size_t bytes,
+                                                                               size_t alignment) {
+    function(user, memory, bytes, alignment);
+  };
+  return std::make_shared<const Allocator>(Allocator{allocate, release});
+}
+
 /// The host's loop as the core calls it.
 decltype(EngineOptions::parallel_for) make_loop(spinel_parallel_for loop, void* user) {
   if (loop == nullptr) return {};
@@ -123,10 +138,12 @@ EngineOptions read_engine_options(const spinel_engine_options* options) {
     out.aliases.push_back(
         {require_text(from.aliases[i].input, fmt::format("options->aliases[{}].input", i).c_str()),
          require_text(from.aliases[i].output, fmt::format("options->aliases[{}].output", i).c_str())});
+  out.allocator = make_allocator(from);
   out.parallel_for = make_loop(from.parallel_for, from.parallel_for_user);
   out.isa = text_or_empty(from.isa);
   out.tune = require_flag(from.tune, "options->tune");
   if (require_flag(from.verify_weights, "options->verify_weights")) out.verify = VerifyEngine::full;
+  out.inspectable = require_flag(from.inspectable, "options->inspectable");
   out.load_engine = text_or_empty(from.load_engine);
   out.limits = read_limits(from.limits);
   out.log = make_log(from.log, from.log_user);

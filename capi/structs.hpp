@@ -25,6 +25,7 @@ SPINEL_FIRST_SIZE(spinel_preprocess_options, limits);
 SPINEL_FIRST_SIZE(spinel_image, name);
 SPINEL_FIRST_SIZE(spinel_pass_info, enabled);
 SPINEL_FIRST_SIZE(spinel_layer_time, flops);
+SPINEL_FIRST_SIZE(spinel_layer_value, input_count);
 SPINEL_FIRST_SIZE(spinel_loader_options, reserved);
 SPINEL_FIRST_SIZE(spinel_ledger, dropped);
 SPINEL_FIRST_SIZE(spinel_batch_info, wait_seconds);

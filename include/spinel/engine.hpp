@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include <spinel/allocator.hpp>
 #include <spinel/custom_op.hpp>
 #include <spinel/error.hpp>
 #include <spinel/inspect.hpp>
@@ -145,6 +146,9 @@ struct EngineOptions {
   /// Operators that the model may use beside Spinel's own: docs/custom_operators.md. A model or engine file
   /// that uses one which is not here is an Error that names it.
   std::vector<CustomOp> custom_ops;
+  /// Where weights, activations with their scratch, and tensors lie; none: operator new. Target `onnx` has an
+  /// allocator of its own.
+  std::shared_ptr<const Allocator> allocator;
   /// Ends the load with Error(cancelled) soon after it is cancelled. Runs have tokens of their own.
   CancelToken cancel;
   /// Told when a stage of the load begins, by the thread that loads; none: nobody is.

@@ -11,6 +11,7 @@
 #include "api/engine_run.hpp"
 #include "api/fit_inputs.hpp"
 #include "api/host_loop.hpp"
+#include "base/allocate.hpp"
 #include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "runtime/async_queue.hpp"
@@ -204,6 +205,7 @@ struct InferEngine::Impl {
       fail(ErrorCode::invalid_argument, "the model has {} output{}, {} were asked for", outputs.size(),
            outputs.size() == 1 ? "" : "s", results.size());
     api::require_tensors_alone(*model);
+    const AllocatorScope memory(options.allocator);
     const auto start = std::chrono::steady_clock::now();
     BatchRunLease(*this)->run(given, order, results, cancel);
     last_run_seconds.store(seconds_since(start));
@@ -223,6 +225,7 @@ struct InferEngine::Impl {
       std::ranges::move(made, results.begin());
       return results;
     }
+    const AllocatorScope memory(options.allocator);
     const auto start = std::chrono::steady_clock::now();
     std::vector<Value> ordered(given.size());
     for (size_t i = 0; i < given.size(); ++i) {
@@ -256,10 +259,7 @@ struct InferEngine::Impl {
     out.max_tensor_bytes = options.limits.max_tensor_bytes;
     out.concurrency = spas * options.threads_per_spa;
     out.parallel_for = [this](int64_t count, FunctionRef<void(int64_t)> fn) {
-      if (options.parallel_for)
-        api::run_host_loop(options.parallel_for, count, fn);
-      else
-        threads->parallel_for(count, fn);
+      api::run_loop(options, *threads, count, fn);
     };
     return out;
   }
@@ -324,6 +324,7 @@ std::unique_ptr<InferEngine::Impl> InferEngine::load(onnx::ModelSource* source, 
 InferEngine::InferEngine(const EngineOptions& options) {
   api::check_options(options);
   const CancelScope scope(options.cancel.flag());
+  const AllocatorScope memory(options.allocator);
   api::report_progress(options, "read", 0);
   if (!options.load_engine.empty()) {
     impl_ = load(nullptr, options, options.load_engine + ": ");
@@ -341,6 +342,7 @@ InferEngine InferEngine::from_memory(std::span<const std::byte> model, const Eng
     fail(ErrorCode::invalid_argument, "load_engine '{}' is given with a model in memory; leave one out",
          options.load_engine);
   const CancelScope scope(options.cancel.flag());
+  const AllocatorScope memory(options.allocator);
   api::report_progress(options, "read", 0);
   onnx::ModelSource source;
   // Constants may stay views into the model's bytes, which belong to the caller only during this call.
@@ -494,6 +496,7 @@ RunProfile InferEngine::profile(std::span<const Tensor> inputs, const CancelToke
   const Impl::ActiveRun active(*impl_);
   const std::vector<graph::RuntimeValue> ordered = impl_->in_model_order(inputs);
   const runtime::ThreadPool::Awake awake(*impl_->threads);
+  const AllocatorScope memory(impl_->options.allocator);
   std::optional<RunProfile> profile = impl_->model->profile(ordered, impl_->services(cancel));
   if (!profile)
     fail(ErrorCode::unsupported, "target '{}' cannot time its layers; profile with target 'cpu'",
@@ -518,6 +521,7 @@ std::vector<Tensor> InferEngine::inspect(std::span<const Tensor> inputs, const I
   const Impl::ActiveRun active(*impl_);
   const std::vector<graph::RuntimeValue> ordered = impl_->in_model_order(inputs);
   const runtime::ThreadPool::Awake awake(*impl_->threads);
+  const AllocatorScope memory(impl_->options.allocator);
   auto results = impl_->model->inspect(ordered, inspection, impl_->services(cancel));
   if (!results) impl_->fail_uninspectable();
   std::vector<Tensor> tensors;

@@ -48,6 +48,9 @@ void check_options(const EngineOptions& options) {
   if (!has_passes && !options.aliases.empty())
     fail(ErrorCode::unsupported,
          "aliases: target '{}' cannot compute in the memory of an input; leave them out", options.target);
+  if (options.allocator && (!options.allocator->allocate || !options.allocator->release))
+    fail(ErrorCode::invalid_argument, "allocator has no function to {}; give both",
+         options.allocator->allocate ? "release" : "allocate");
   if (options.batch_size < 0)
     fail(ErrorCode::invalid_argument, "batch_size is {}; it cannot be negative", options.batch_size);
   if (options.rank < 0 || options.ranks_on_machine < 1)

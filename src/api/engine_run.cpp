@@ -282,10 +282,7 @@ void BatchRun::run_parts() {
 }
 
 void BatchRun::run_loop(int64_t count, FunctionRef<void(int64_t)> fn) {
-  if (resources_.options.parallel_for)
-    run_host_loop(resources_.options.parallel_for, count, fn);
-  else
-    resources_.threads.parallel_for(count, fn);
+  api::run_loop(resources_.options, resources_.threads, count, fn);
 }
 
 /// Takes parts until there are none left, so that a slow core takes fewer.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/allocate.hpp"
 #include "base/cancel.hpp"
 #include "base/text.hpp"
 
@@ -54,15 +55,23 @@ struct stat regular_status(int fd, std::string_view name, std::string_view what)
 /// Bytes that are read before a cancelled load is noticed.
 constexpr size_t piece_bytes = size_t{8} << 20;
 
+/// Pages of their own, which go back to the system at once, unless the host has an allocator; nullptr if
+/// there is no memory.
+std::shared_ptr<void> allocate_bytes(size_t size) {
+  if (has_host_allocator()) return allocate_block(size, 4096);
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  return {memory, [size](void* p) { ::munmap(p, size); }};
+}
+
 Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name, std::string_view what) {
   if (length == 0) return {};
   if (length > SIZE_MAX / 2)
     fail(ErrorCode::limit_exceeded, "{} '{}' is larger than the address space", what, name);
   const auto size = static_cast<size_t>(length);
-  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED)
-    fail(ErrorCode::out_of_memory, "{} '{}': no memory for {} bytes", what, name, size);
-  std::shared_ptr<void> owner(memory, [size](void* p) { ::munmap(p, size); });
+  std::shared_ptr<void> owner = allocate_bytes(size);
+  if (owner == nullptr) fail(ErrorCode::out_of_memory, "{} '{}': no memory for {} bytes", what, name, size);
+  void* memory = owner.get();
   size_t done = 0;
   while (done < size) {
     check_load_cancelled();

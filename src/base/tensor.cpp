@@ -7,6 +7,7 @@
 #include <limits>
 #include <new>
 
+#include "base/allocate.hpp"
 #include "base/cancel.hpp"
 #include "base/half.hpp"
 #include "base/text.hpp"
@@ -33,10 +34,9 @@ std::shared_ptr<void> allocate(DType dtype, int64_t count, size_t bytes, bool ze
     auto* strings = new std::string[static_cast<size_t>(count)];
     return {strings, [](void* p) { delete[] static_cast<std::string*>(p); }};
   }
-  void* memory = ::operator new (std::max<size_t>(bytes, 1), std::align_val_t{alignment_bytes});
-  std::shared_ptr<void> owner(memory,
-                              [](void* p) { ::operator delete (p, std::align_val_t{alignment_bytes}); });
-  if (zero) std::memset(memory, 0, bytes);
+  std::shared_ptr<void> owner = allocate_block(bytes, alignment_bytes);
+  if (owner == nullptr) throw std::bad_alloc();
+  if (zero) std::memset(owner.get(), 0, bytes);
   return owner;
 }
 

@@ -82,7 +82,10 @@ spinel_log_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ct
 spinel_task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
 spinel_parallel_for = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, spinel_task, ctypes.c_void_p)
 spinel_progress_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_double)
+spinel_allocate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+spinel_deallocate = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
 spinel_finished_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+spinel_inspect_callback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 spinel_op_shapes = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 spinel_op_create = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 spinel_op_compute = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
@@ -214,6 +217,10 @@ class spinel_engine_options(ctypes.Structure):
         ('cancel', ctypes.c_void_p),
         ('progress', spinel_progress_callback),
         ('progress_user', ctypes.c_void_p),
+        ('allocate', spinel_allocate),
+        ('deallocate', spinel_deallocate),
+        ('allocate_user', ctypes.c_void_p),
+        ('inspectable', ctypes.c_int32),
     ]
 
 
@@ -299,6 +306,24 @@ class spinel_layer_time(ctypes.Structure):
         ('start_ns', ctypes.c_int64),
         ('duration_ns', ctypes.c_int64),
         ('flops', ctypes.c_double),
+    ]
+
+
+class spinel_layer_value(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('name', ctypes.c_char_p),
+        ('dims', ctypes.c_void_p),
+        ('rank', ctypes.c_size_t),
+        ('dtype', ctypes.c_int32),
+        ('has_rank', ctypes.c_int32),
+        ('layer', ctypes.c_size_t),
+        ('node', ctypes.c_char_p),
+        ('op', ctypes.c_char_p),
+        ('sources', ctypes.c_void_p),
+        ('source_count', ctypes.c_size_t),
+        ('inputs', ctypes.c_void_p),
+        ('input_count', ctypes.c_size_t),
     ]
 
 
@@ -555,6 +580,11 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     'spinel_profile_duration_ns': (ctypes.c_int64, [ctypes.c_void_p]),
     'spinel_profile_layer': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_profile_release': (None, [ctypes.c_void_p]),
+    'spinel_engine_layer_values': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_layer_values_count': (ctypes.c_size_t, [ctypes.c_void_p]),
+    'spinel_layer_values_get': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_layer_values_release': (None, [ctypes.c_void_p]),
+    'spinel_engine_inspect': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, spinel_inspect_callback, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_preprocess_options_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
     'spinel_preprocess_options_preset': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]),
     'spinel_preprocess_options_input_size': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]),

@@ -247,6 +247,13 @@ typedef void (*spinel_parallel_for)(void* user, int64_t count, spinel_task task,
  * must not throw. */
 typedef void (*spinel_progress_callback)(void* user, const char* stage, double fraction);
 
+/* The host's memory: size_bytes, at least 1, at a multiple of alignment, a power of two; NULL if there is
+ * none. Called from any thread, several at once; must not throw. */
+typedef void* (*spinel_allocate)(void* user, size_t size_bytes, size_t alignment);
+
+/* Takes back what spinel_allocate gave, with the same numbers, on any thread. */
+typedef void (*spinel_deallocate)(void* user, void* memory, size_t size_bytes, size_t alignment);
+
 /* How to load a model. All zeros, but for struct_size, are the defaults and suit every model. */
 typedef struct spinel_engine_options {
   size_t struct_size;
@@ -311,6 +318,16 @@ typedef struct spinel_engine_options {
   /* Told when a stage of the load begins. NULL: nobody is. */
   spinel_progress_callback progress;
   void* progress_user;
+  /* Where weights, activations with their scratch, and tensors lie, the results that the library allocates
+   * among them; both or neither. Used until the engine and its last tensor are released. Small objects come
+   * from operator new, and files may be mapped. Target "onnx" has an allocator of its own. NULL: operator
+   * new. */
+  spinel_allocate allocate;
+  spinel_deallocate deallocate;
+  void* allocate_user;
+  /* 1: target "onnx" keeps the file's bytes, which spinel_engine_inspect() needs. Target "cpu" needs nothing.
+   */
+  int32_t inspectable;
 } spinel_engine_options;
 
 /* Fills in the defaults. NULL is ignored. Any thread. */
@@ -320,10 +337,9 @@ SPINEL_API void spinel_engine_options_init(spinel_engine_options* options, size_
 typedef struct spinel_engine spinel_engine;
 
 /* Loads an ONNX file, or options->load_engine; path may then be NULL, and otherwise names the ONNX file that
- * it was built from. options may be NULL, and only log_user, parallel_for_user and
- * what custom operators use need outlive the call.
- * Every operator that is not supported is listed in the error. The caller owns *engine. Any thread; no thread
- * is started yet. */
+ * it was built from. options may be NULL, and only log_user, parallel_for_user, allocate_user and what custom
+ * operators use need outlive the call. Every operator that is not supported is listed in the error. The
+ * caller owns *engine. Any thread; no thread is started yet. */
 SPINEL_API int32_t spinel_engine_create(const char* path, const spinel_engine_options* options,
                                         spinel_engine** engine, spinel_error** error);
 
@@ -557,6 +573,61 @@ SPINEL_API int32_t spinel_profile_layer(const spinel_profile* profile, size_t in
 
 /* Frees the profile; NULL is ignored. Any thread. */
 SPINEL_API void spinel_profile_release(spinel_profile* profile);
+
+/* A value of the ONNX file that a compiled model still computes: passes merge nodes, and what lies inside a
+ * merged layer is gone. */
+typedef struct spinel_layer_value {
+  size_t struct_size;
+  const char* name;    /* Of the value in the ONNX file. */
+  const int64_t* dims; /* In the file's order of axes; -1 where a dim is not known. */
+  size_t rank;
+  int32_t dtype;              /* spinel_dtype that the layer computes. */
+  int32_t has_rank;           /* 0 where even the rank is open. */
+  size_t layer;               /* Place of the layer that computes it in the order of execution. */
+  const char* node;           /* The layer's name. */
+  const char* op;             /* "NhwcConv"; of target "onnx" the ONNX operator. */
+  const char* const* sources; /* The ONNX nodes that the layer stands for. */
+  size_t source_count;
+  const char* const* inputs; /* The layer's inputs that have a name in the file, without constants. */
+  size_t input_count;
+} spinel_layer_value;
+
+/* The values between the layers of an engine. Immutable. */
+typedef struct spinel_layer_values spinel_layer_values;
+
+/* Lists the values in the order of execution. With the inputs' dims (else NULL and 0) the dims are those of
+ * such a run as far as they are known before running. The caller owns *values. SPINEL_UNSUPPORTED if the
+ * target cannot tell. Any thread. */
+SPINEL_API int32_t spinel_engine_layer_values(const spinel_engine* engine, const spinel_shape* inputs,
+                                              size_t input_count, spinel_layer_values** values,
+                                              spinel_error** error);
+
+/* The number of values; 0 for NULL. Any thread. */
+SPINEL_API size_t spinel_layer_values_count(const spinel_layer_values* values);
+
+/* Describes one value in *value, whose struct_size the caller has set. Its pointers are borrowed until the
+ * list is released. Any thread. */
+SPINEL_API int32_t spinel_layer_values_get(const spinel_layer_values* values, size_t index,
+                                           spinel_layer_value* value, spinel_error** error);
+
+/* Frees the list; NULL is ignored. Any thread. */
+SPINEL_API void spinel_layer_values_release(spinel_layer_values* values);
+
+/* Receives a value while a run goes on: one at a time, in the order of execution. value and tensor, which is
+ * only read, are borrowed during the call. SPINEL_OK goes on; another code ends the run with that code. */
+typedef int32_t (*spinel_inspect_callback)(void* user, const spinel_layer_value* value,
+                                           const spinel_tensor* tensor);
+
+/* Runs the model once, as spinel_engine_profile() does, and gives the values of these names (NULL and 0: all
+ * of spinel_engine_layer_values()) to callback(user, ...), which is called by the thread that calls this
+ * function or another one and must not throw. The outputs are bit-identical to those of spinel_engine_run(),
+ * and as described there. SPINEL_NOT_FOUND for another name, SPINEL_UNSUPPORTED if the target cannot do it.
+ * token may be NULL. Any thread. */
+SPINEL_API int32_t spinel_engine_inspect(const spinel_engine* engine, const spinel_tensor* inputs,
+                                         size_t input_count, const char* const* names, size_t name_count,
+                                         spinel_inspect_callback callback, void* user, spinel_tensor* outputs,
+                                         size_t output_count, const spinel_cancel_token* token,
+                                         spinel_error** error);
 
 /* ---- Images to tensors ----------------------------------------------------------------------------------
  */

@@ -1,5 +1,8 @@
 /* Loading engines: from files, memory and engine files; options, log, progress, cancelling. */
+#define _POSIX_C_SOURCE 200809L
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "drive.h"
@@ -95,6 +98,54 @@ static void engine_files(void) {
   FAILS(SPINEL_INVALID_ARGUMENT, "", spinel_engine_create(NULL, &options, &engine, &error));
 }
 
+/* The host's memory. One thread at a time: the engine has one SPA of one thread. */
+struct memory {
+  size_t live_bytes, blocks, left; /* left: blocks that it still gives. */
+};
+
+static void* allocate(void* user, size_t size_bytes, size_t alignment) {
+  struct memory* memory = user;
+  void* block = NULL;
+  if (memory->left == 0 || posix_memalign(&block, alignment, size_bytes) != 0) return NULL;
+  --memory->left;
+  ++memory->blocks;
+  memory->live_bytes += size_bytes;
+  return block;
+}
+
+static void deallocate(void* user, void* block, size_t size_bytes, size_t alignment) {
+  struct memory* memory = user;
+  CHECK(alignment >= 64 && memory->live_bytes >= size_bytes);
+  memory->live_bytes -= size_bytes;
+  free(block);
+}
+
+static void own_memory(void) {
+  spinel_engine_options options;
+  spinel_engine* engine = NULL;
+  struct memory memory = {0, 0, SIZE_MAX};
+  static float image[3 * 8 * 8];
+  const int64_t dims[] = {1, 3, 8, 8};
+  spinel_tensor in = tensor_of(SPINEL_FLOAT32, image, sizeof image, dims, 4), out = empty_tensor();
+  spinel_engine_options_init(&options, sizeof options);
+  options.spas = 1;
+  options.allocate = allocate;
+  options.allocate_user = &memory;
+  FAILS(SPINEL_INVALID_ARGUMENT, "options->deallocate is NULL",
+        spinel_engine_create(model_path("image"), &options, &engine, &error));
+  options.deallocate = deallocate;
+  memory.left = 0;
+  FAILS(SPINEL_OUT_OF_MEMORY, "", spinel_engine_create(model_path("image"), &options, &engine, &error));
+  memory.left = SIZE_MAX;
+  OK(spinel_engine_create(model_path("image"), &options, &engine, &error));
+  OK(spinel_engine_run(engine, &in, 1, &out, 1, NULL, &error));
+  CHECK(memory.blocks > 0 && memory.live_bytes >= out.size_bytes);
+  spinel_engine_release(engine);
+  CHECK(memory.live_bytes == out.size_bytes);
+  spinel_tensor_release(&out);
+  CHECK(memory.live_bytes == 0);
+}
+
 static void refused(void) {
   spinel_engine_options options;
   spinel_engine* engine = NULL;
@@ -128,5 +179,6 @@ void drive_loading(void) {
   from_memory();
   watched();
   engine_files();
+  own_memory();
   refused();
 }
