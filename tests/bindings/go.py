@@ -72,13 +72,13 @@ def test(minor, go):
     check(not unformatted, f'gofmt would change {unformatted}')
     run(go, 'vet', './...', env=env, cwd=binding)
     # Half of the binding's cgo rules are checked at run time: Go pointers that reach C's memory unpinned.
-    run(go, 'test', '-count=1', './...', cwd=binding, env={**env, 'GODEBUG': 'cgocheck=2'} if minor < 21 else env)
+    run(go, 'test', '-count=1', '-timeout=300s', './...', cwd=binding, env={**env, 'GODEBUG': 'cgocheck=2'} if minor < 21 else env)
     runtime = pathlib.Path(run(go, 'env', 'GOROOT', env=env, capture_output=True).strip()) / 'src/runtime/race'
     if not any(runtime.rglob('*.syso')):
         print(f'SKIPPED: race detector of Go 1.{minor} (no *.syso in its runtime/race)')
         return
     checked = {**env, 'GODEBUG': 'cgocheck=2'} if minor < 21 else {**env, 'GOEXPERIMENT': 'cgocheck2'}
-    run(go, 'test', '-race', '-count=1', './...', env=checked, cwd=binding)
+    run(go, 'test', '-race', '-count=1', '-timeout=300s', './...', env=checked, cwd=binding)
 
 
 def example(go):
