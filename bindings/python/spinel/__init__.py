@@ -5,6 +5,7 @@
     images = spinel.Preprocessor().for_engine(engine)
     print(spinel.postprocess(engine(images('photo.jpg')), topk=5, labels=spinel.load_labels('synset.txt')))
 """
+from ._custom_op import CustomOp
 from ._data import Accuracy, Batch, DataLoader, Dataset, Difference, ImageFolder, Ledger, difference, image_files
 from ._engine import (CancelToken, InferEngine, LayerTime, MemoryReport, PassReport, RunFuture, TensorInfo,
                       available_targets)
@@ -15,7 +16,7 @@ from ._library import (CancelledError, DataError, InvalidArgumentError, LimitErr
 __version__: str = _lib.spinel_version().decode()
 
 __all__ = [
-    'Accuracy', 'Batch', 'CancelToken', 'CancelledError', 'DataError', 'DataLoader', 'Dataset', 'Difference',
+    'Accuracy', 'Batch', 'CancelToken', 'CancelledError', 'CustomOp', 'DataError', 'DataLoader', 'Dataset', 'Difference',
     'ImageFolder', 'InferEngine', 'InvalidArgumentError', 'LayerTime', 'Ledger', 'LimitError', 'MemoryReport',
     'ModelError', 'NotFoundError', 'OutOfMemoryError', 'PassReport', 'Preprocessor', 'Rejected', 'ReleasedError',
     'RunFuture', 'SpinelError', 'TensorInfo', 'UnsupportedError', '__version__', 'available_targets', 'decode_image',

@@ -282,6 +282,9 @@ class InferEngine:
         limits: {"max_model_bytes": ...}, upper bounds on what a model may ask for.
         onnxruntime_path: where ONNX Runtime's library lies, for target "onnx".
         parallel_for: the host's own loop, called with (count, task).
+        custom_ops: CustomOp objects, or paths of shared libraries of operators.
+        cancel: makes the load end with CancelledError.
+        progress: called with (stage, fraction) as the load goes on.
 
     Raises:
         SpinelError: or one of its kinds. All operators that are not supported are listed at once.
@@ -295,7 +298,9 @@ class InferEngine:
                  split: str = 'proven', spin_us: int | None = None, huge_pages: bool = False,
                  aliases: Mapping[str, str] | None = None, isa: str = '', tune: bool = False,
                  verify: str = 'program', limits: Mapping[str, int] | None = None, onnxruntime_path: Any = None,
-                 parallel_for: Callable[[int, Callable[[int], None]], None] | None = None) -> None:
+                 parallel_for: Callable[[int, Callable[[int], None]], None] | None = None,
+                 custom_ops: Sequence[Any] = (), cancel: CancelToken | None = None,
+                 progress: Callable[[str, float], None] | None = None) -> None:
         from ._library import encode_or_none
         options = EngineOptions(
             input_name=input_name, target=target, batch_size=batch_size, input_size=input_size, dtype=dtype,
@@ -303,7 +308,8 @@ class InferEngine:
             ranks_on_machine=ranks_on_machine, keep_io_types=keep_io_types, pad_value=pad_value, pad_inputs=pad_inputs,
             spas=spas, threads_per_spa=threads_per_spa, split=split, spin_us=spin_us, huge_pages=huge_pages,
             aliases=aliases, isa=isa, tune=tune, verify=verify, limits=limits, onnxruntime_path=onnxruntime_path,
-            parallel_for=parallel_for)
+            parallel_for=parallel_for, custom_ops=custom_ops, cancel=0 if cancel is None else cancel._handle,
+            progress=progress)
         pointer = ctypes.byref(options.struct)
         if isinstance(ckpt, (bytes, bytearray, memoryview)):
             model = np.frombuffer(ckpt, dtype=np.uint8)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import _abi
+from ._custom_op import OpSet
 from ._library import InvalidArgumentError, UnsupportedError, char_array, encode, encode_or_none, lib, shape_array
 from ._tensors import dtype_number
 
@@ -73,7 +74,8 @@ class EngineOptions:
                  threads_per_spa: int, split: str, spin_us: int | None, huge_pages: bool,
                  aliases: Mapping[str, str] | None, isa: str, tune: bool, verify: str,
                  limits: Mapping[str, int] | None, onnxruntime_path: Any,
-                 parallel_for: Callable[[int, Callable[[int], None]], None] | None) -> None:
+                 parallel_for: Callable[[int, Callable[[int], None]], None] | None, custom_ops: Sequence[Any],
+                 cancel: int, progress: Callable[[str, float], None] | None) -> None:
         out = self.struct = _abi.spinel_engine_options()
         lib.spinel_engine_options_init(ctypes.byref(out), ctypes.sizeof(out))
         self.keep: list[Any] = []
@@ -124,6 +126,22 @@ class EngineOptions:
         out.verify_weights = verify == 'full'
         if parallel_for is not None:
             out.parallel_for = self._make_loop(parallel_for)
+        if custom_ops:
+            ops = OpSet(custom_ops)
+            self.keep.append(ops)
+            out.custom_ops = ops.handle
+        out.cancel = cancel
+        if progress is not None:
+            out.progress = self._make_progress(progress)
+
+    def _make_progress(self, progress: Callable[[str, float], None]) -> Any:
+        def told(user: int | None, stage: bytes, fraction: float) -> None:
+            try:
+                progress(stage.decode(), fraction)
+            except Exception:
+                _log.exception('the progress callback failed')
+        self.progress = _abi.spinel_progress_callback(told)
+        return self.progress
 
     def _set_pads(self, pad_value: Any, input_name: Any) -> None:
         if pad_value is None:

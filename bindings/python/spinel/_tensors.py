@@ -149,12 +149,17 @@ def take(tensor: _abi.spinel_tensor) -> Array:
             lib.spinel_tensor_release(ctypes.byref(own))
             raise
     try:
-        count = own.size_bytes // ctypes.sizeof(_abi.spinel_string)
-        structs = (_abi.spinel_string * count).from_address(own.data) if count else ()
-        texts = np.empty(count, dtype=object)
-        for i, each in enumerate(structs):
-            start = ctypes.c_void_p.from_buffer(each).value  # Its first member; as bytes it would end at a NUL.
-            texts[i] = ctypes.string_at(start, each.size_bytes).decode('utf-8', 'surrogateescape') if start else ''
-        return texts.reshape(_dims(own))
+        return read_strings(own)
     finally:
         lib.spinel_tensor_release(ctypes.byref(own))
+
+
+def read_strings(tensor: _abi.spinel_tensor) -> Array:
+    """The texts of a string tensor, copied."""
+    count = tensor.size_bytes // ctypes.sizeof(_abi.spinel_string)
+    structs = (_abi.spinel_string * count).from_address(tensor.data) if count else ()
+    texts = np.empty(count, dtype=object)
+    for i, each in enumerate(structs):
+        start = ctypes.c_void_p.from_buffer(each).value  # Its first member; as bytes it would end at a NUL.
+        texts[i] = ctypes.string_at(start, each.size_bytes).decode('utf-8', 'surrogateescape') if start else ''
+    return texts.reshape(_dims(tensor))
