@@ -131,7 +131,8 @@ class RunContext {
   /// The Scratch::shared_bytes that the operator booked: 64-byte aligned, contents unspecified. Outputs whose
   /// dims binding did not know must have been made before.
   virtual std::byte* scratch() = 0;
-  /// Throws Error(cancelled) if the run was cancelled. Called between iterations of long loops.
+  /// Throws Error(cancelled) if the run was cancelled. Called between iterations of long loops; before each
+  /// task of a parallel loop it is done already.
   virtual void check_cancelled() const = 0;
 
   bool has_input(size_t index) const { return index < input_count() && !value(index).empty(); }
@@ -152,7 +153,10 @@ class RunContext {
     tasks.reset(count, participants);
     parallel_for(participants, [&](int64_t participant) {
       std::byte* const mine = blocks.first + static_cast<size_t>(participant) * blocks.stride_bytes;
-      for (int64_t task; (task = tasks.take(participant)) >= 0;) fn(task, mine);
+      for (int64_t task; (task = tasks.take(participant)) >= 0;) {
+        check_cancelled();
+        fn(task, mine);
+      }
     });
   }
 

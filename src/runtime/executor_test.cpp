@@ -1,5 +1,6 @@
 #include "runtime/executor.hpp"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <limits>
 #if defined(__SSE2__)
@@ -106,6 +107,37 @@ TEST_CASE("executor: tasks have scratch memory of their own", "[runtime]") {
       CHECK(outputs[0].tensor().data<float>()[static_cast<size_t>(i)] == static_cast<float>(1000 * i));
   }
   CHECK(replica.arena_bytes() == 128 + 4 * 4032);
+}
+
+TEST_CASE("executor: a cancelled run begins no further task", "[runtime]") {
+  constexpr int64_t tasks = 100'000;
+  std::atomic<bool> cancelled{false};
+  std::atomic<int64_t> done{0};
+  const auto task = [&] {
+    if (++done == 10) cancelled = true;
+  };
+  for (const bool with_scratch : {false, true}) {
+    const auto program =
+        program_with(std::make_shared<Probe>(
+                         [&](graph::RunContext& context, const Tensor&, Tensor&) {
+                           if (with_scratch)
+                             context.parallel_for_scratch(tasks, [&](int64_t, std::byte*) { task(); });
+                           else
+                             context.parallel_for(tasks, [&](int64_t) { task(); });
+                         },
+                         graph::Scratch{0, 64}),
+                     4);
+    for (int workers : {0, 3}) {
+      Replica replica(program);
+      ThreadPool pool(workers);
+      graph::RunServices services = services_of(pool);
+      services.cancelled = &cancelled;
+      cancelled = false;
+      done = 0;
+      CHECK_THROWS_AS(run(replica, *program, {Tensor(DType::float32, {4})}, services), Error);
+      CHECK(done < tasks);
+    }
+  }
 }
 
 #if defined(__SSE2__)
