@@ -27,6 +27,7 @@ void describe_port(const Ports& ports, size_t index, const char* kind, spinel_te
   out.dtype = static_cast<int32_t>(port.info->dtype);
   out.has_rank = port.info->has_rank ? 1 : 0;
   out.batch_axis = port.info->batch_axis;
+  out.kind = static_cast<int32_t>(port.info->kind);
   write_struct(info, out);
 }
 

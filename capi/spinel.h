@@ -89,6 +89,10 @@ enum spinel_dtype {
   SPINEL_INT2 = 26
 };
 
+/* What an input or output is. A model with others than tensors can be described, but spinel_engine_run() and
+ * the like refuse it; the C++ API runs it. */
+enum spinel_value_kind { SPINEL_KIND_TENSOR = 0, SPINEL_KIND_SEQUENCE = 1, SPINEL_KIND_OPTIONAL = 2 };
+
 /* Whether a batch may be split over the SPAs (the compute partitions of an engine). */
 enum spinel_split {
   SPINEL_SPLIT_PROVEN = 0, /* Only if every output row is proven to depend on its own input row alone. */
@@ -350,7 +354,7 @@ SPINEL_API int32_t spinel_engine_create_from_memory(const void* model, size_t si
                                                     spinel_engine** engine, spinel_error** error);
 
 /* Waits for runs under way, frees the engine and ends its threads; NULL is ignored. Requests and tensors that
- * came from the engine stay valid. Any thread, except from a log callback. */
+ * came from the engine stay valid. Any thread, except from a callback that the engine makes. */
 SPINEL_API void spinel_engine_release(spinel_engine* engine);
 
 /* ---- Describing an engine -------------------------------------------------------------------------------
@@ -366,7 +370,7 @@ typedef struct spinel_tensor_info {
   int32_t dtype;                /* spinel_dtype: what a run takes or gives. */
   int32_t has_rank;             /* 0 if the model leaves even the rank open. */
   int32_t batch_axis;           /* The axis that is split over the SPAs; -1: none. */
-  int32_t reserved;
+  int32_t kind;                 /* spinel_value_kind; but for tensors the name alone means something. */
 } spinel_tensor_info;
 
 /* The number of inputs and of outputs; 0 for NULL. Any thread. */

@@ -18,7 +18,7 @@ inline constexpr size_t first_size_bytes = 0;
 SPINEL_FIRST_SIZE(spinel_tensor, owner);
 SPINEL_FIRST_SIZE(spinel_limits, max_image_pixels);
 SPINEL_FIRST_SIZE(spinel_engine_options, log_user);
-SPINEL_FIRST_SIZE(spinel_tensor_info, reserved);
+SPINEL_FIRST_SIZE(spinel_tensor_info, kind);
 SPINEL_FIRST_SIZE(spinel_engine_info, threads_per_spa);
 SPINEL_FIRST_SIZE(spinel_memory_report, reserved);
 SPINEL_FIRST_SIZE(spinel_preprocess_options, limits);

@@ -45,6 +45,11 @@ save('reshape', [helper.make_node('Reshape', ['data', 'shape'], ['reshaped'], na
 save('strings', [helper.make_node('Identity', ['in'], ['out'], name='copy')],
      [value('in', STRING, ['n'])], [value('out', STRING, ['n'])])
 
+# An element of a sequence.
+save('sequence', [helper.make_node('SequenceAt', ['sequence', 'place'], ['element'], name='at')],
+     [helper.make_tensor_sequence_value_info('sequence', FLOAT, ['n']), value('place', INT64, [])],
+     [value('element', FLOAT, ['n'])])
+
 # Outputs that are the input, and a constant.
 save('pass', [helper.make_node('Identity', ['x'], ['copy'], name='copy'),
               helper.make_node('Identity', ['c'], ['constant'], name='constant'),

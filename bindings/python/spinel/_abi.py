@@ -50,6 +50,12 @@ class spinel_dtype(enum.IntEnum):
     INT2 = 26
 
 
+class spinel_value_kind(enum.IntEnum):
+    KIND_TENSOR = 0
+    KIND_SEQUENCE = 1
+    KIND_OPTIONAL = 2
+
+
 class spinel_split(enum.IntEnum):
     SPLIT_PROVEN = 0
     SPLIT_NEVER = 1
@@ -234,7 +240,7 @@ class spinel_tensor_info(ctypes.Structure):
         ('dtype', ctypes.c_int32),
         ('has_rank', ctypes.c_int32),
         ('batch_axis', ctypes.c_int32),
-        ('reserved', ctypes.c_int32),
+        ('kind', ctypes.c_int32),
     ]
 
 

@@ -73,6 +73,25 @@ static void sizes(const spinel_engine* engine) {
   spinel_engine_release(dynamic);
 }
 
+/* What only the C++ API runs can be described, and is refused. */
+static void sequences(void) {
+  spinel_engine* engine = load("sequence");
+  spinel_tensor_info info;
+  const int64_t one[] = {1};
+  float data[] = {1};
+  int64_t place = 0;
+  spinel_tensor inputs[2], out = empty_tensor();
+  info.struct_size = sizeof info;
+  OK(spinel_engine_input(engine, 0, &info, &error));
+  CHECK(info.kind == SPINEL_KIND_SEQUENCE && info.dtype == SPINEL_UNDEFINED);
+  OK(spinel_engine_input(engine, 1, &info, &error));
+  CHECK(info.kind == SPINEL_KIND_TENSOR && info.dtype == SPINEL_INT64);
+  inputs[0] = tensor_of(SPINEL_FLOAT32, data, sizeof data, one, 1);
+  inputs[1] = tensor_of(SPINEL_INT64, &place, sizeof place, NULL, 0);
+  FAILS(SPINEL_UNSUPPORTED, "sequence", spinel_engine_run(engine, inputs, 2, &out, 1, NULL, &error));
+  spinel_engine_release(engine);
+}
+
 void drive_describing(void) {
   spinel_engine* engine = load("two");
   spinel_engine_info info;
@@ -81,6 +100,7 @@ void drive_describing(void) {
   size_t i, count;
   ports(engine);
   sizes(engine);
+  sequences();
 
   info.struct_size = sizeof info;
   OK(spinel_engine_describe(engine, &info, &error));
