@@ -2,7 +2,7 @@
 // What is in the images?  node classify.js [--preset NAME] MODEL.onnx LABELS.txt IMAGE...
 // prints the five best classes of every image. Images that cannot be used are named; then the exit code is 1.
 
-const spinel = require('..');
+const spinel = require('spinel');
 
 async function main(words) {
   const preset = words[0] === '--preset' ? words.splice(0, 2)[1] : 'imagenet';

@@ -1,6 +1,6 @@
 'use strict';
 
-const {native, misuse, checkOptions, pathOf, cancellable} = require('./native');
+const {native, misuse, checkOptions, pathOf, finished, checkSignal} = require('./native');
 const {toNative, fromNative} = require('./tensor');
 
 const optionNames = [
@@ -63,8 +63,9 @@ class Engine {
 
   /** Runs one batch off the event loop. Results come as the inputs do: by name, or as a list. */
   async run(inputs, {outputs, signal} = {}) {
+    checkSignal(signal);
     const given = this.#order(inputs, outputs);
-    return this.#wrap(inputs, given, await cancellable(signal, () => native.run(this.#box, ...given)));
+    return this.#wrap(inputs, given, await finished(native.run(this.#box, ...given), signal));
   }
 
   /** Runs one batch and returns its results; the thread waits. */
@@ -75,8 +76,8 @@ class Engine {
 
   /** Times every layer of one run, after a first one that is not counted. */
   async profile(inputs, {signal} = {}) {
-    const given = this.#order(inputs);
-    return cancellable(signal, () => native.profile(this.#box, ...given));
+    checkSignal(signal);
+    return finished(native.profile(this.#box, ...this.#order(inputs)), signal);
   }
 
   /** Seconds that the last finished run took; 0 before the first. */
@@ -151,7 +152,8 @@ function loadArguments(model, options) {
 /** Loads an ONNX file, or its bytes, off the event loop. */
 async function load(model, options = {}) {
   const given = loadArguments(model, options);
-  return new Engine(secret, await cancellable(options.signal, () => native.load(...given)));
+  checkSignal(options.signal);
+  return new Engine(secret, await finished(native.load(...given), options.signal));
 }
 
 /** load() while the thread waits. */

@@ -1,6 +1,6 @@
 'use strict';
 
-const {native, misuse, checkOptions, pathOf} = require('./native');
+const {native, misuse, checkOptions, pathOf, finished} = require('./native');
 const {Engine} = require('./engine');
 const {toNative, fromNative} = require('./tensor');
 
@@ -62,7 +62,7 @@ class Preprocessor {
 
   /** One image or a list of images as [N, 3, H, W], off the event loop. One that cannot be used is an error. */
   async run(images) {
-    return fromNative((await native.preprocess(this.#options, sources(images), false)[1]).tensor);
+    return fromNative((await finished(native.preprocess(this.#options, sources(images), false))).tensor);
   }
 
   /** run() while the thread waits. */
@@ -73,13 +73,13 @@ class Preprocessor {
   /** The images that can be used, and what is wrong with the others. */
   async batch(images) {
     if (!Array.isArray(images)) throw misuse('batch() takes an array of images');
-    return split(images, await native.preprocess(this.#options, sources(images), true)[1]);
+    return split(images, await finished(native.preprocess(this.#options, sources(images), true)));
   }
 }
 
 /** An image file or encoded bytes as uint8 [height, width, 3], RGB, off the event loop. */
 async function decodeImage(image) {
-  return fromNative(await native.decodeImage([source(image)])[1]);
+  return fromNative(await finished(native.decodeImage([source(image)])));
 }
 
 /** decodeImage() while the thread waits. */

@@ -48,20 +48,24 @@ function aborted(signal) {
   return error;
 }
 
-/** The result of a job that start() begins, which is cancelled when the signal says so. */
-async function cancellable(signal, start) {
-  if (signal === undefined || signal === null) return start()[1];
-  if (signal.aborted) throw aborted(signal);
-  const [id, promise] = start();
+/** What a job of [id, promise] comes to. Its error gets the stack of those who wait for it. */
+async function finished([id, promise], signal) {
   const abort = () => native.cancel(id);
-  signal.addEventListener('abort', abort, {once: true});
+  if (signal) signal.addEventListener('abort', abort, {once: true});
   try {
     return await promise;
   } catch (error) {
-    throw error.code === 'cancelled' && signal.aborted ? aborted(signal) : error;
+    const thrown = error.code === 'cancelled' && signal && signal.aborted ? aborted(signal) : error;
+    Error.captureStackTrace(thrown);
+    throw thrown;
   } finally {
-    signal.removeEventListener('abort', abort);
+    if (signal) signal.removeEventListener('abort', abort);
   }
 }
 
-module.exports = {native, SpinelError, misuse, checkOptions, pathOf, cancellable};
+/** Fails if the signal has come already. */
+function checkSignal(signal) {
+  if (signal && signal.aborted) throw aborted(signal);
+}
+
+module.exports = {native, SpinelError, misuse, checkOptions, pathOf, finished, checkSignal};

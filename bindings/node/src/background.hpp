@@ -28,7 +28,7 @@ class Background : public Job {
  public:
   void start(Environment& environment, std::unique_ptr<Event> ticket) override {
     ticket_ = std::move(ticket);
-    environment.pool().run([this, &environment]() noexcept {
+    pool_of(environment).run([this, &environment]() noexcept {
       work_and_keep();
       environment.post(std::move(ticket_));
     });
@@ -50,6 +50,7 @@ class Background : public Job {
   /// In another thread. Throws Failure or std::exception.
   virtual void work() = 0;
   virtual napi_value finish(napi_env env) = 0;
+  virtual Pool& pool_of(Environment& environment) { return environment.lengthy(); }
   const spinel_cancel_token* token() const { return token_.get(); }
 
  private:

@@ -11,7 +11,8 @@ namespace {
 /// [model, folder, options]: the model is a path, a Uint8Array or undefined.
 class Load : public Background {
  public:
-  explicit Load(const Call& call) : engine_(std::make_shared<Engine>()), options_(call.env, call[2], token()) {
+  explicit Load(const Call& call)
+      : engine_(std::make_shared<Engine>()), options_(call.env, call[2], token()) {
     bool is_bytes = false;
     check(call.env, napi_is_typedarray(call.env, call[0], &is_bytes));
     if (is_bytes) {
@@ -83,7 +84,9 @@ void Engine::load(const Bytes& model, const char* path, const char* folder, Opti
   options.send_log(&log_);
   spinel_error* error = nullptr;
   if (model.data != nullptr)
-    check(spinel_engine_create_from_memory(model.data, model.size_bytes, folder, options.get(), &handle_, &error), error);
+    check(spinel_engine_create_from_memory(model.data, model.size_bytes, folder, options.get(), &handle_,
+                                           &error),
+          error);
   else
     check(spinel_engine_create(path, options.get(), &handle_, &error), error);
   for (size_t i = 0, count = spinel_engine_output_count(handle_); i < count; ++i)
@@ -99,14 +102,17 @@ const std::vector<std::optional<Engine::Dims>>& Engine::output_dims(const std::v
   for (size_t i = 0; i < output_count(); ++i) {
     size_t rank = 0;
     int32_t known = 0;
-    check(spinel_engine_output_dims(handle_, inputs.data(), inputs.size(), i, nullptr, 0, &rank, &known, &error), error);
+    check(spinel_engine_output_dims(handle_, inputs.data(), inputs.size(), i, nullptr, 0, &rank, &known,
+                                    &error),
+          error);
     if (known == 0) {
       answered_.emplace_back();
       continue;
     }
     Dims dims(rank);
     if (rank != 0)
-      check(spinel_engine_output_dims(handle_, inputs.data(), inputs.size(), i, dims.data(), rank, &rank, &known, &error),
+      check(spinel_engine_output_dims(handle_, inputs.data(), inputs.size(), i, dims.data(), rank, &rank,
+                                      &known, &error),
             error);
     answered_.emplace_back(std::move(dims));
   }
@@ -138,7 +144,9 @@ const std::shared_ptr<Engine>& EngineBox::engine() const {
   return engine_;
 }
 
-const std::shared_ptr<Engine>& engine_of(const Call& call) { return of_external<EngineBox>(call.env, call[0]).engine(); }
+const std::shared_ptr<Engine>& engine_of(const Call& call) {
+  return of_external<EngineBox>(call.env, call[0]).engine();
+}
 
 napi_value load(const Call& call) { return Environment::of(call.env).start(std::make_unique<Load>(call)); }
 
@@ -156,8 +164,10 @@ napi_value describe(const Call& call) {
   spinel_error* error = nullptr;
   check(spinel_engine_describe(engine, &info, &error), error);
   const napi_value out = make_object(env);
-  set(env, out, "inputs", describe_ports(env, engine, spinel_engine_input, spinel_engine_input_count(engine)));
-  set(env, out, "outputs", describe_ports(env, engine, spinel_engine_output, spinel_engine_output_count(engine)));
+  set(env, out, "inputs",
+      describe_ports(env, engine, spinel_engine_input, spinel_engine_input_count(engine)));
+  set(env, out, "outputs",
+      describe_ports(env, engine, spinel_engine_output, spinel_engine_output_count(engine)));
   set(env, out, "target", of_text(env, info.target));
   set(env, out, "computeDtype", of_text(env, spinel_dtype_name(info.compute_dtype)));
   set(env, out, "arithmetic", of_text(env, info.arithmetic));
@@ -181,7 +191,8 @@ napi_value memory_report(const Call& call) {
   auto report = sized<spinel_memory_report>();
   spinel_strings* unplanned = nullptr;
   spinel_error* error = nullptr;
-  check(spinel_engine_memory(engine, shapes.empty() ? nullptr : shapes.data(), shapes.size(), &report, &unplanned, &error),
+  check(spinel_engine_memory(engine, shapes.empty() ? nullptr : shapes.data(), shapes.size(), &report,
+                             &unplanned, &error),
         error);
   const std::unique_ptr<spinel_strings, void (*)(spinel_strings*)> owned(unplanned, spinel_strings_release);
   const napi_value out = make_object(env);
@@ -203,7 +214,8 @@ napi_value pass_report(const Call& call) {
     auto info = sized<spinel_pass_info>();
     spinel_error* error = nullptr;
     check(spinel_engine_pass(engine, i, &info, &error), error);
-    const napi_value notes = make_array(env, info.note_count), found = make_object(env), pass = make_object(env);
+    const napi_value notes = make_array(env, info.note_count), found = make_object(env),
+                     pass = make_object(env);
     for (size_t j = 0; j < info.note_count; ++j) {
       const napi_value note = make_object(env);
       set(env, note, "node", of_text(env, info.notes[j].node));

@@ -7,7 +7,8 @@
 
 namespace spinel_node {
 
-/// Shared by JavaScript's handle and the runs under way; the last of them, on the environment's thread, frees it.
+/// Shared by JavaScript's handle and the runs under way; the last of them, on the environment's thread, frees
+/// it.
 class Engine {
  public:
   using Dims = std::vector<int64_t>;

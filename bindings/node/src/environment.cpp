@@ -1,6 +1,5 @@
 #include "environment.hpp"
 
-#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
@@ -21,7 +20,8 @@ void check(napi_env env, napi_status status) {
 
 void check(int32_t code, spinel_error*& error) {
   if (code == SPINEL_OK) return;
-  const std::unique_ptr<spinel_error, void (*)(spinel_error*)> owned(std::exchange(error, nullptr), spinel_error_release);
+  const std::unique_ptr<spinel_error, void (*)(spinel_error*)> owned(std::exchange(error, nullptr),
+                                                                     spinel_error_release);
   throw Failure{code, spinel_error_message(owned.get()), spinel_error_node(owned.get())};
 }
 
@@ -31,8 +31,7 @@ void Pool::run(std::function<void()> task) {
   const std::lock_guard lock(mutex_);
   if (stopped_) throw Failure{SPINEL_CANCELLED, "the process is ending", ""};
   tasks_.push_back(std::move(task));
-  const size_t most = std::max(2u, std::thread::hardware_concurrency());
-  if (tasks_.size() > idle_ && threads_.size() < most) {
+  if (tasks_.size() > idle_ && threads_.size() < most_) {
     try {
       threads_.emplace_back(&Pool::work, this);
     } catch (const std::exception&) {
@@ -107,7 +106,9 @@ class Environment::Finished : public Event {
 void Environment::create(napi_env env) {
   auto* owner = new std::shared_ptr<Environment>(new Environment(env));
   Environment& made = **owner;
-  const auto destroy = [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Environment>*>(data); };
+  const auto destroy = [](napi_env, void* data, void*) {
+    delete static_cast<std::shared_ptr<Environment>*>(data);
+  };
   if (napi_set_instance_data(env, owner, destroy, nullptr) != napi_ok) {
     delete owner;
     throw Failure{SPINEL_INTERNAL, "Node-API has no place for the binding's data", ""};
@@ -196,7 +197,8 @@ void Environment::close() noexcept {
   if (closed_) return;
   closed_ = true;
   for (auto& [id, pledge] : jobs_) pledge.job->cancel();
-  pool_.stop();
+  brief_.stop();
+  lengthy_.stop();
   jobs_.clear();
   const std::lock_guard lock(queue_mutex_);
   napi_release_threadsafe_function(queue_, napi_tsfn_abort);

@@ -5,6 +5,7 @@
 #include <node_api.h>
 #include <spinel.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -31,8 +32,8 @@ struct Failure {
 /// Throws Pending or Failure unless status is napi_ok. Node's thread.
 void check(napi_env env, napi_status status);
 
-/// Throws the error, which is released, as a Failure unless code is SPINEL_OK. Any thread. (A reference, because
-/// `check(call(&error), error)` reads its arguments in any order.)
+/// Throws the error, which is released, as a Failure unless code is SPINEL_OK. Any thread. (A reference,
+/// because `check(call(&error), error)` reads its arguments in any order.)
 void check(int32_t code, spinel_error*& error);
 
 /// Failure of code SPINEL_INVALID_ARGUMENT.
@@ -61,8 +62,8 @@ class Event {
   virtual void deliver(Environment& environment) = 0;
 };
 
-/// Work in the background that ends with a promise. Made, asked for its result and destroyed on the environment's
-/// thread; its destructor waits until no other thread uses it.
+/// Work in the background that ends with a promise. Made, asked for its result and destroyed on the
+/// environment's thread; its destructor waits until no other thread uses it.
 class Job {
  public:
   virtual ~Job() = default;
@@ -73,9 +74,10 @@ class Job {
   virtual napi_value result(napi_env env) = 0;
 };
 
-/// A few threads that start when they are needed.
+/// Threads that start when they are needed, at most as many as said.
 class Pool {
  public:
+  explicit Pool(size_t most) : most_(most) {}
   void run(std::function<void()> task);
   /// Forgets tasks that have not begun, and waits for the others.
   void stop() noexcept;
@@ -87,6 +89,7 @@ class Pool {
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;
   std::vector<std::thread> threads_;
+  const size_t most_;
   size_t idle_ = 0;
   bool stopped_ = false;
 };
@@ -108,8 +111,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   /// Of a job that start() gave; nothing if it is over.
   void cancel(uint64_t id) noexcept;
 
-  /// Runs task in the background; jobs use it.
-  Pool& pool() { return pool_; }
+  /// Where jobs work: those that keep a core busy for a moment, and those that may take long.
+  Pool& brief() { return brief_; }
+  Pool& lengthy() { return lengthy_; }
 
   /// Cancels all jobs and waits for them; their promises stay pending. No job starts from now on.
   void close() noexcept;
@@ -136,7 +140,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool closed_ = false;
   uint64_t last_id_ = 0;
   std::map<uint64_t, Pledge> jobs_;
-  Pool pool_;
+  Pool brief_{std::max(2u, std::thread::hardware_concurrency())};
+  Pool lengthy_{64};
 };
 
 }  // namespace spinel_node

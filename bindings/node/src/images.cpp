@@ -64,7 +64,8 @@ class Images {
   std::vector<spinel_image> structs_;
 };
 
-/// [preprocess, sources, keep going]: {tensor, errors}, one error or null for each source if it keeps going.
+/// [preprocess, sources, keep going]: {tensor, errors}, one error or undefined for each source if it keeps
+/// going.
 class PreprocessBatch : public Background {
  public:
   explicit PreprocessBatch(const Call& call)
@@ -98,15 +99,21 @@ class PreprocessBatch : public Background {
           error);
   }
 
+  Pool& pool_of(Environment& environment) override { return environment.brief(); }
+
   napi_value finish(napi_env env) override {
     const napi_value out = make_object(env), errors = make_array(env, errors_.size());
     for (size_t i = 0; i < errors_.size(); ++i) {
-      if (errors_[i] == nullptr) continue;
       const spinel_error* error = errors_[i];
+      if (error == nullptr) {
+        set(env, errors, i, undefined(env));
+        continue;
+      }
       const Failure failure{spinel_error_code(error), spinel_error_message(error), spinel_error_node(error)};
       set(env, errors, i, Environment::of(env).make_error(failure));
     }
-    set(env, out, "tensor", make_tensor(env, preprocess_.options.dtype, dims_.data(), dims_.size(), rows_.get()));
+    set(env, out, "tensor",
+        make_tensor(env, preprocess_.options.dtype, dims_.data(), dims_.size(), rows_.get()));
     set(env, out, "errors", errors);
     return out;
   }
@@ -124,7 +131,9 @@ class PreprocessBatch : public Background {
 /// [[source]]: a tensor uint8 [height, width, 3].
 class Decode : public Background {
  public:
-  explicit Decode(const Call& call) : images_(call.env, call[0]) { spinel_tensor_init(&pixels_, sizeof pixels_); }
+  explicit Decode(const Call& call) : images_(call.env, call[0]) {
+    spinel_tensor_init(&pixels_, sizeof pixels_);
+  }
   ~Decode() override { spinel_tensor_release(&pixels_); }
 
  private:
@@ -132,6 +141,7 @@ class Decode : public Background {
     spinel_error* error = nullptr;
     check(spinel_image_decode(images_.structs().data(), nullptr, &pixels_, &error), error);
   }
+  Pool& pool_of(Environment& environment) override { return environment.brief(); }
   napi_value finish(napi_env env) override { return take_tensor(env, pixels_, false); }
 
   Images images_;
@@ -184,7 +194,8 @@ napi_value make_preprocess(const Call& call) {
   });
   given("dtype", [&](napi_value value) { options.dtype = to_dtype(env, value, "dtype"); });
   given("maxImagePixels", [&](napi_value value) {
-    made->limits.max_image_pixels = static_cast<uint64_t>(std::max<int64_t>(to_integer(env, value, "maxImagePixels"), 0));
+    made->limits.max_image_pixels =
+        static_cast<uint64_t>(std::max<int64_t>(to_integer(env, value, "maxImagePixels"), 0));
     options.limits = &made->limits;
   });
   return make_external(env, std::move(made));
@@ -195,8 +206,8 @@ napi_value fit_preprocess(const Call& call) {
   spinel_error* error = nullptr;
   const int64_t index = to_integer(call.env, call[2], "the index of the input");
   if (index < 0) misuse("the index of the input is negative");
-  check(spinel_preprocess_options_fit(&of_external<Preprocess>(call.env, call[1]).options, engine_of(call)->get(),
-                                      static_cast<size_t>(index), &error),
+  check(spinel_preprocess_options_fit(&of_external<Preprocess>(call.env, call[1]).options,
+                                      engine_of(call)->get(), static_cast<size_t>(index), &error),
         error);
   return undefined(call.env);
 }
@@ -226,7 +237,9 @@ napi_value preprocess(const Call& call) {
 
 napi_value preprocess_in_place(const Call& call) { return PreprocessBatch(call).run_in_place(call.env); }
 
-napi_value decode_image(const Call& call) { return Environment::of(call.env).start(std::make_unique<Decode>(call)); }
+napi_value decode_image(const Call& call) {
+  return Environment::of(call.env).start(std::make_unique<Decode>(call));
+}
 
 napi_value decode_image_in_place(const Call& call) { return Decode(call).run_in_place(call.env); }
 
@@ -273,8 +286,8 @@ napi_value load_labels(const Call& call) {
   if (classes < 0) misuse("the number of classes is negative");
   spinel_strings* labels = nullptr;
   spinel_error* error = nullptr;
-  check(spinel_labels_load(to_text(call.env, call[0], "the path of the labels").c_str(), static_cast<size_t>(classes),
-                           &labels, &error),
+  check(spinel_labels_load(to_text(call.env, call[0], "the path of the labels").c_str(),
+                           static_cast<size_t>(classes), &labels, &error),
         error);
   const std::unique_ptr<spinel_strings, void (*)(spinel_strings*)> owned(labels, spinel_strings_release);
   return of_strings(call.env, labels);

@@ -145,15 +145,17 @@ void Options::read_names_and_sizes(napi_env env, napi_value object) {
     options_.input_sizes = sizes_.data();
     options_.input_size_count = sizes_.size();
   }
-  each_property(env, spinel_node::get(env, object, "padValues"), [&](const std::string& name, napi_value value) {
-    pads_.push_back({keep(name), to_number(env, value, "a value in padValues")});
-  });
+  each_property(env, spinel_node::get(env, object, "padValues"),
+                [&](const std::string& name, napi_value value) {
+                  pads_.push_back({keep(name), to_number(env, value, "a value in padValues")});
+                });
   options_.pad_values = pads_.data();
   options_.pad_value_count = pads_.size();
-  each_property(env, spinel_node::get(env, object, "aliases"), [&](const std::string& name, napi_value value) {
-    const char* input = keep(name);
-    aliases_.push_back({input, keep(to_text(env, value, "an output in aliases"))});
-  });
+  each_property(env, spinel_node::get(env, object, "aliases"),
+                [&](const std::string& name, napi_value value) {
+                  const char* input = keep(name);
+                  aliases_.push_back({input, keep(to_text(env, value, "an output in aliases"))});
+                });
   options_.aliases = aliases_.data();
   options_.alias_count = aliases_.size();
 }
@@ -170,7 +172,8 @@ void Options::read_limits(napi_env env, napi_value object) {
                       : name == "maxImagePixels" ? &limits_.max_image_pixels
                                                  : nullptr;
     if (field == nullptr)
-      misuse("limits has '" + name + "'; there are maxModelBytes, maxTensorBytes, maxArenaBytes, maxNodes, maxNesting, " +
+      misuse("limits has '" + name +
+             "'; there are maxModelBytes, maxTensorBytes, maxArenaBytes, maxNodes, maxNesting, " +
              "maxImagePixels");
     const int64_t limit = to_integer(env, value, name.c_str());
     if (limit < 0) misuse(name + " is negative; 0 means no limit");

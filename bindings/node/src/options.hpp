@@ -5,8 +5,8 @@
 
 namespace spinel_node {
 
-/// A function of JavaScript's that other threads have called. Destroyed on the environment's thread, which must
-/// outlive the callbacks that use it.
+/// A function of JavaScript's that other threads have called. Destroyed on the environment's thread, which
+/// must outlive the callbacks that use it.
 struct Listener {
   Listener(napi_env env, napi_value callback)
       : environment(Environment::of(env).shared_from_this()), function(env, callback) {}
@@ -25,8 +25,8 @@ class Options {
   Options(const Options&) = delete;
 
   const spinel_engine_options* get() const { return &options_; }
-  /// Has the log sent to the caller's listener, if there is one, which moves to place: it must live as long as the
-  /// engine.
+  /// Has the log sent to the caller's listener, if there is one, which moves to place: it must live as long
+  /// as the engine.
   void send_log(std::shared_ptr<Listener>* place);
 
  private:

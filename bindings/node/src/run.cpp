@@ -9,7 +9,8 @@ namespace spinel_node {
 
 namespace {
 
-/// The buffers of one run of [engine, inputs, outputs]: outputs is undefined, or an array of tensors and nulls.
+/// The buffers of one run of [engine, inputs, outputs]: outputs is undefined, or an array of tensors and
+/// nulls.
 class Buffers {
  public:
   explicit Buffers(const Call& call)
@@ -71,7 +72,8 @@ class Buffers {
     set(env, list, size_t{0}, tensor);
     const Tensors read(env, list, "output");
     const spinel_tensor& its = read.structs()[0];
-    if (its.dtype == SPINEL_STRING) misuse("outputs has a string tensor; the library allocates those: give null for it");
+    if (its.dtype == SPINEL_STRING)
+      misuse("outputs has a string tensor; the library allocates those: give null for it");
     dims_[index].assign(its.dims, its.dims + its.rank);
     outputs[index] = its;
     outputs[index].dims = dims_[index].data();
@@ -93,8 +95,9 @@ class Buffers {
 
   std::vector<Engine::Dims> dims_;
   std::vector<bool> given_;
-  napi_value data_ = nullptr;  // During the constructor alone: typed arrays, undefined where the library allocates.
-  Reference keep_;             // [inputs, data_]
+  napi_value data_ =
+      nullptr;      // During the constructor alone: typed arrays, undefined where the library allocates.
+  Reference keep_;  // [inputs, data_]
 };
 
 /// A run on the engine's own threads.
@@ -108,8 +111,8 @@ class Run : public Job {
     ticket_ = std::move(ticket);
     spinel_error* error = nullptr;
     const std::vector<spinel_tensor>& inputs = buffers_.inputs.structs();
-    check(spinel_engine_run_async(buffers_.engine->get(), inputs.data(), inputs.size(), buffers_.outputs.data(),
-                                  buffers_.outputs.size(), &request_, &error),
+    check(spinel_engine_run_async(buffers_.engine->get(), inputs.data(), inputs.size(),
+                                  buffers_.outputs.data(), buffers_.outputs.size(), &request_, &error),
           error);
     const auto finished = [](void* user) {
       Run& run = *static_cast<Run*>(user);
@@ -142,7 +145,9 @@ class Profile : public Background {
   void work() override {
     spinel_error* error = nullptr;
     const std::vector<spinel_tensor>& inputs = buffers_.inputs.structs();
-    check(spinel_engine_profile(buffers_.engine->get(), inputs.data(), inputs.size(), token(), &profile_, &error), error);
+    check(spinel_engine_profile(buffers_.engine->get(), inputs.data(), inputs.size(), token(), &profile_,
+                                &error),
+          error);
   }
 
   napi_value finish(napi_env env) override {
@@ -182,10 +187,13 @@ napi_value run_in_place(const Call& call) {
   check(spinel_engine_run(buffers.engine->get(), inputs.data(), inputs.size(), buffers.outputs.data(),
                           buffers.outputs.size(), nullptr, &error),
         error);
-  // In place no finalizer would run before the event loop's next turn, so that a loop of runs would fill the memory.
+  // In place no finalizer would run before the event loop's next turn, so that a loop of runs would fill the
+  // memory.
   return buffers.results(call.env, false);
 }
 
-napi_value profile(const Call& call) { return Environment::of(call.env).start(std::make_unique<Profile>(call)); }
+napi_value profile(const Call& call) {
+  return Environment::of(call.env).start(std::make_unique<Profile>(call));
+}
 
 }  // namespace spinel_node

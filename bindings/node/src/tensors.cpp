@@ -79,7 +79,8 @@ bool lend_bytes(napi_env env, spinel_tensor& tensor, napi_value* buffer) {
     const std::unique_ptr<spinel_tensor> owned(static_cast<spinel_tensor*>(hint));
     spinel_tensor_release(owned.get());
   };
-  if (napi_create_external_arraybuffer(env, tensor.data, tensor.size_bytes, release, owner.get(), buffer) != napi_ok)
+  if (napi_create_external_arraybuffer(env, tensor.data, tensor.size_bytes, release, owner.get(), buffer) !=
+      napi_ok)
     return false;
   owner.release();
   tensor.owner = nullptr;
@@ -116,9 +117,11 @@ Tensors::Tensors(napi_env env, napi_value array, const char* what) {
     tensor.rank = dims_.back().size();
     const napi_value data = get(env, given, "data");
     if (tensor.dtype == SPINEL_STRING) {
-      std::vector<spinel_string>& elements = elements_.emplace_back(length(env, data, "the data of a string tensor"));
+      std::vector<spinel_string>& elements =
+          elements_.emplace_back(length(env, data, "the data of a string tensor"));
       for (size_t j = 0; j < elements.size(); ++j) {
-        const std::string& text = texts_.emplace_back(to_text(env, get(env, data, j), "an element of a string tensor"));
+        const std::string& text =
+            texts_.emplace_back(to_text(env, get(env, data, j), "an element of a string tensor"));
         elements[j] = {text.data(), text.size()};
       }
       tensor.data = elements.data();

@@ -34,8 +34,8 @@ Room make_room(napi_env env, int32_t dtype, const std::vector<int64_t>& dims);
 
 napi_value make_tensor(napi_env env, int32_t dtype, const int64_t* dims, size_t rank, napi_value data);
 
-/// {dtype, dims, data} of a tensor that the library allocated, which is released. external: data is its memory where
-/// the runtime allows that, freed some time after a garbage collection; else a copy.
+/// {dtype, dims, data} of a tensor that the library allocated, which is released. external: data is its
+/// memory where the runtime allows that, freed some time after a garbage collection; else a copy.
 napi_value take_tensor(napi_env env, spinel_tensor& tensor, bool external);
 
 }  // namespace spinel_node

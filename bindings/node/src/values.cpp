@@ -17,7 +17,8 @@ static napi_valuetype type_of(napi_env env, napi_value value) {
   return type;
 }
 
-static void expect(napi_env env, napi_value value, napi_valuetype wanted, const char* what, const char* kind) {
+static void expect(napi_env env, napi_value value, napi_valuetype wanted, const char* what,
+                   const char* kind) {
   if (type_of(env, value) != wanted) misuse(std::string(what) + " must be " + kind);
 }
 
@@ -59,7 +60,8 @@ int64_t to_integer(napi_env env, napi_value value, const char* what) {
 int32_t to_int32(napi_env env, napi_value value, const char* what) {
   const int64_t number = to_integer(env, value, what);
   using limits = std::numeric_limits<int32_t>;
-  if (number < limits::min() || number > limits::max()) misuse(std::string(what) + " does not fit in 32 bits");
+  if (number < limits::min() || number > limits::max())
+    misuse(std::string(what) + " does not fit in 32 bits");
   return static_cast<int32_t>(number);
 }
 
@@ -178,7 +180,8 @@ Reference& Reference::operator=(Reference&& other) noexcept {
 
 Reference::~Reference() {
   // A closed environment frees its references itself.
-  if (reference_ != nullptr && !environment_->closed()) napi_delete_reference(environment_->env(), reference_);
+  if (reference_ != nullptr && !environment_->closed())
+    napi_delete_reference(environment_->env(), reference_);
 }
 
 napi_value Reference::get() const {

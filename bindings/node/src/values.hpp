@@ -1,4 +1,5 @@
-// JavaScript's values and C++'s. All functions belong to the environment's thread and throw Pending or Failure.
+// JavaScript's values and C++'s. All functions belong to the environment's thread and throw Pending or
+// Failure.
 #pragma once
 
 #include <string>

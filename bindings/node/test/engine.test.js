@@ -8,7 +8,7 @@ const path = require('node:path');
 const test = require('node:test');
 const {pathToFileURL} = require('node:url');
 const spinel = require('..');
-const {fashion, model, filled, fails} = require('./support/support');
+const {root, build, fashion, model, filled, fails} = require('./support/support');
 
 const {Tensor} = spinel;
 const row = () => filled([1, 3]);
@@ -89,7 +89,7 @@ test('models from memory, file URLs and external data', async () => {
     assert.deepEqual(engine.runSync([row(), row()])[0].data, Float32Array.of(2, 2, 2));
   }
   const external = fs.readFileSync(model('external'));
-  await fails(spinel.load(external), 'CODE', /external/);
+  await fails(spinel.load(external), 'bad_model', /external/);
   const engine = await spinel.load(external, {folder: path.dirname(model('external'))});
   assert.deepEqual(engine.runSync([filled([1], 2)])[0].data, Float32Array.of(5));
   await fails(spinel.load(Buffer.from('no model at all')), 'bad_model');
@@ -169,7 +169,16 @@ test('wrong options', async () => {
     await fails(() => spinel.loadSync(model('two'), options), code, saying);
   }
   const error = await fails(spinel.load(model('unknown')), 'unsupported', /NoSuchOperator[^]*NorThisOne/);
-  assert.match(error.stack, /SpinelError/);
+  assert.match(error.stack, /SpinelError.*\n[^]*engine\.test\.js/);
+});
+
+const customAdd = path.join(build, 'lib/libcustom_add.so');
+test('custom operators of a library', {skip: !fs.existsSync(customAdd) && 'samples/custom_op is not built'}, async () => {
+  const sample = path.join(root, 'samples/custom_op/add.onnx');
+  const engine = await spinel.load(sample, {customOps: [pathToFileURL(customAdd)]});
+  const {sum} = engine.runSync({x: filled([2, 3], 3), y: filled([2, 3], 4)});
+  assert.deepEqual(sum.data, filled([2, 3], 5).data);
+  await fails(spinel.load(sample), 'unsupported');
 });
 
 test('log and progress are told', async () => {

@@ -56,7 +56,7 @@ test('options', async () => {
   assert.deepEqual(new Preprocessor().forInputSize(32, 32).forEngine(engine).dims, [3, 32, 32]);
   for (const [preset, options, saying] of [['none', {}, /none/], ['imagenet', {interpolation: 'area'}, /bilinear/],
     ['imagenet', {mean: [1]}, /mean/], ['imagenet', {crop: [1, 2, 3]}, /crop/], ['imagenet', {size: 3}, /'size'/]]) {
-    await fails(() => new Preprocessor(preset, options), preset === 'none' ? 'not_found' : 'invalid_argument', saying);
+    await fails(() => new Preprocessor(preset, options), 'invalid_argument', saying);
   }
   await fails(() => new Preprocessor('imagenet', {maxImagePixels: 10}).runSync(cat), 'limit_exceeded');
   await fails(() => new Preprocessor().forEngine({}), 'invalid_argument');
@@ -88,6 +88,6 @@ test('top-k, softmax and labels', async () => {
   await fails(() => spinel.topK(Tensor.from([1], [1], 'int32')), 'invalid_argument');
   const labels = spinel.loadLabels(pathToFileURL(synset), 10);
   assert.deepEqual([labels.length, labels[9]], [10, 'Ankle boot']);
-  await fails(() => spinel.loadLabels(synset, 3), 'bad_data|invalid_argument'.split('|')[0]);
+  await fails(() => spinel.loadLabels(synset, 3), 'bad_data', /3/);
   await fails(() => spinel.loadLabels('/none'), 'not_found');
 });

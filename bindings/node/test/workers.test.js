@@ -15,7 +15,8 @@ function start(program) {
     const spinel = require(workerData.binding);
     const filled = (rows, columns) => new spinel.Tensor(new Float32Array(rows * columns).fill(1), [rows, columns]);
     (async () => { ${program} })();`;
-  const workerData = {binding: path.join(__dirname, '..'), two: model('two'), slow: model('slow'), reshape: model('reshape')};
+  const workerData = {binding: path.join(__dirname, '..'), two: model('two'), slow: model('slow'), reshape: model('reshape'),
+    endless: model('endless_load')};
   return new Worker(script, {eval: true, workerData});
 }
 
@@ -53,7 +54,7 @@ test('a worker is ended during runs, loads and with engines open', async () => {
      parentPort.postMessage('running');
      for (let i = 0; i < 3; ++i) engine.run([filled(65536, 384)]).catch(() => {});`,
     `parentPort.postMessage('loading');
-     for (let i = 0; i < 8; ++i) spinel.load(workerData.slow, {progress() {}, log() {}});`,
+     for (let i = 0; i < 8; ++i) spinel.load(workerData.endless, {progress() {}, log() {}});`,
     `const engines = [await spinel.load(workerData.two, {log() {}}), spinel.loadSync(workerData.slow)];
      engines[0].runSync([filled(1, 3), filled(1, 3)]);
      parentPort.postMessage('idle'); setInterval(() => {}, 1000); globalThis.kept = engines;`,

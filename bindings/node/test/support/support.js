@@ -26,7 +26,7 @@ async function fails(work, code, saying = /./) {
 }
 
 module.exports = {
-  root, model, filled, fails,
+  root, build, model, filled, fails,
   fashion: path.join(root, 'samples/resnet/resnet_fashion.onnx'),
   synset: path.join(root, 'samples/resnet/synset.txt'),
   cat: path.join(root, 'samples/photos/cat.png'),

@@ -1,0 +1,37 @@
+// Compiled, not run: what a program in TypeScript may and may not write. `this` file is checked by tests/bindings/node.py.
+import * as spinel from '../..';
+
+async function use(): Promise<void> {
+  const engine: spinel.Engine = await spinel.load('model.onnx', {
+    dtype: 'float16', inputSizes: [[1, 3, 224, 224]], limits: {maxNodes: 10}, signal: new AbortController().signal,
+    log: (level, message) => { const text: string = message; void [level === 'warning', text]; },
+  });
+  const x = new spinel.Tensor(new Float32Array(6), [2, 3]);
+  const named = await engine.run({x}, {outputs: {sum: x}, signal: new AbortController().signal});
+  const dims: number[] = named['sum'].dims;
+  const [first] = engine.runSync([x, {data: BigInt64Array.of(1n), dims: [1]}]);
+  const values: Array<number | bigint | boolean | string> = first.toArray();
+  const fixed: number | null = engine.inputs[0].dims![0];
+  const rows = await new spinel.Preprocessor('imagenet', {crop: [32, 32]}).forEngine(engine).batch(['a.png', x]);
+  const label: string | undefined = spinel.topK(rows.tensor, 5, {labels: ['a']})[0][0].label;
+  try {
+    engine[Symbol.dispose]();
+  } catch (error) {
+    if (error instanceof spinel.SpinelError && error.code === 'released') void error.node;
+  }
+  void [dims, values, fixed, label];
+
+  // @ts-expect-error an option that does not exist
+  await spinel.load('model.onnx', {dtpye: 'float16'});
+  // @ts-expect-error engines are made by load()
+  new spinel.Engine();
+  // @ts-expect-error runSync() has no signal
+  engine.runSync([x], {signal: new AbortController().signal});
+  // @ts-expect-error no such dtype
+  new spinel.Tensor(new Float32Array(1), [1], 'float99');
+  // @ts-expect-error numbers are not data
+  await engine.run([[1, 2, 3]]);
+  // @ts-expect-error read-only
+  engine.spas = 3;
+}
+void use;
