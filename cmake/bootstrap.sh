@@ -13,7 +13,13 @@ case $set_name in
 esac
 # For those who have installed the equivalents by hand.
 [ -z "${SPINEL_SKIP_BOOTSTRAP:-}" ] || exit 0
-mapfile -t wanted < <(awk -v sets="^($sets)\$" '$1 ~ sets {print $2}' "$here/apt-packages.txt")
+mapfile -t named < <(awk -v sets="^($sets)\$" '$1 ~ sets {print $2}' "$here/apt-packages.txt")
+wanted=()
+for package in "${named[@]}"; do
+  # PACKAGE=FILE: where the file is, another package has it.
+  case $package in *=*) [ ! -e "${package#*=}" ] || continue ;; esac
+  wanted+=("${package%%=*}")
+done
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   {

@@ -167,6 +167,13 @@ export interface PassReport {
   found: Record<string, number>;
 }
 
+/** Where the time of a run went, in the order in which the layers ran. */
+export interface Profile {
+  /** Of the whole run. */
+  durationNs: number;
+  layers: LayerTime[];
+}
+
 /** One layer of a profiled run. */
 export interface LayerTime {
   name: string;
@@ -174,8 +181,10 @@ export interface LayerTime {
   kernel: string;
   /** The ONNX nodes that it stands for. */
   sources: string[];
+  /** Since the run began. */
   startNs: number;
   durationNs: number;
+  /** Two a multiply-add; 0 where they are not counted. */
   flops: number;
 }
 
@@ -222,7 +231,7 @@ export class Engine {
 
   /** Times every layer of one run, after a first one that is not counted. */
   profile(inputs: readonly TensorLike[] | Readonly<Record<string, TensorLike>>,
-          options?: {signal?: AbortSignal}): Promise<LayerTime[]>;
+          options?: {signal?: AbortSignal}): Promise<Profile>;
   /** Bytes for runs with these dims of the inputs; without them the model's own, 1 for what is dynamic. */
   memoryReport(dims?: ReadonlyArray<readonly number[]>): MemoryReport;
   /** What each graph pass did, in order. */

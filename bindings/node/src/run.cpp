@@ -169,7 +169,11 @@ class Profile : public Background {
       set(env, out, "flops", of_number(env, layer.flops));
       set(env, layers, i, out);
     }
-    return layers;
+    const napi_value profile = make_object(env);
+    set(env, profile, "durationNs",
+        of_number(env, static_cast<double>(spinel_profile_duration_ns(profile_))));
+    set(env, profile, "layers", layers);
+    return profile;
   }
 
   Buffers buffers_;

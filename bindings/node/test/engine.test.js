@@ -145,7 +145,8 @@ test('passes and reports', async () => {
   const report = network.memoryReport([[4, 3, 32, 32]]);
   assert.ok(report.weightBytes > 100000);
   assert.ok(report.totalBytes >= report.weightBytes + report.arenaBytesPerSpa);
-  const layers = await network.profile([filled([1, 3, 32, 32])]);
+  const {layers, durationNs} = await network.profile([filled([1, 3, 32, 32])]);
+  assert.ok(durationNs >= Math.max(...layers.map((layer) => layer.durationNs)));
   assert.ok(layers.reduce((sum, {flops}) => sum + flops, 0) > 1e6);
   assert.ok(layers.some(({sources}) => sources.length > 0));
   assert.match(network.graphText(), /NhwcConv/);
