@@ -135,6 +135,9 @@ export function loadSync(model: Model, options?: LoadOptions): Engine;
 /** An input or output. */
 export interface TensorInfo {
   readonly name: string;
+  /** A model with others than tensors can be described, but not run; the C++ API runs it. Of those the name alone means
+   * something. */
+  readonly kind: 'tensor' | 'sequence' | 'optional' | 'unknown';
   readonly dtype: DType;
   /** null where a dim is dynamic; null as a whole if the model leaves the rank open. */
   readonly dims: ReadonlyArray<number | null> | null;

@@ -64,7 +64,10 @@ napi_value describe_port(napi_env env, const spinel_tensor_info& info) {
     set(env, names, axis, of_text(env, info.dim_names[axis]));
   }
   const napi_value out = make_object(env);
+  static constexpr const char* kinds[] = {"tensor", "sequence", "optional"};
+  const auto kind = static_cast<size_t>(info.kind);
   set(env, out, "name", of_text(env, info.name));
+  set(env, out, "kind", of_text(env, kind < std::size(kinds) ? kinds[kind] : "unknown"));
   set(env, out, "dtype", of_text(env, spinel_dtype_name(info.dtype)));
   set(env, out, "dims", info.has_rank != 0 ? dims : null);
   set(env, out, "dimNames", names);
