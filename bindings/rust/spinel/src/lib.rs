@@ -1,0 +1,60 @@
+//! Runs ONNX models on tensors and images: the Rust side of Spinel, over its C ABI. No dependencies, no macros, and no
+//! unsafe code is asked of you.
+//!
+//! ```no_run
+//! use spinel::{load_labels, top_k, Engine, Preprocess, Scores};
+//!
+//! # fn main() -> spinel::Result<()> {
+//! let engine = Engine::load("model.onnx")?;
+//! let images = Preprocess::imagenet().fit(&engine)?; // size and type of the engine's input
+//! let scores = engine.run([&images.file("photo.jpg")?])?;
+//! let best = top_k(&scores[0], 5, Scores::Logits)?;
+//! println!("{}", load_labels("synset.txt")?[best[0][0].class]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Engine`] is immutable, `Send` and `Sync`; its clones are the same engine.
+//! - Inputs are [`TensorView`]s of your slices or [`Tensor`]s; outputs are tensors of the library's memory, or written to
+//!   your slices ([`TensorViewMut`]). Nothing is copied.
+//! - [`Engine::run_async`] gives a [`Request`]: a future that owns what the run uses.
+//! - Failures are [`Error`]: code, message, node.
+//! - A panic in a function of yours that the library calls (log, parallel_for, wakers) ends there.
+#![deny(missing_docs)]
+#![warn(missing_debug_implementations)]
+
+mod call;
+mod callbacks;
+mod cancel;
+mod dataset;
+mod describe;
+mod dims;
+mod dtype;
+mod engine;
+mod error;
+mod image;
+mod options;
+mod reports;
+mod request;
+mod scores;
+mod tensor;
+mod text;
+mod view;
+
+pub use call::Call;
+pub use callbacks::LogLevel;
+pub use cancel::CancelToken;
+pub use dataset::{Batch, Dataset, Ledger, Loader, LoaderOptions, Rejected};
+pub use describe::{available_targets, version, EngineInfo, TensorInfo};
+pub use dtype::{Bf16, DType, Element, F16};
+pub use engine::Engine;
+pub use error::{Error, ErrorCode, Result};
+pub use image::{Image, Interpolation, Preprocess};
+pub use options::{EngineBuilder, Limits, Split};
+pub use reports::{LayerTime, MemoryReport, PassNote, PassReport, Profile};
+pub use request::{Canceller, Request};
+pub use scores::{
+    difference, load_labels, load_labels_of, softmax, top_k, Accuracy, AccuracyCounts, Answer, Difference, Scores,
+};
+pub use tensor::Tensor;
+pub use view::{TensorView, TensorViewMut};
