@@ -17,6 +17,16 @@ use crate::error::{Error, ErrorCode, Result};
 /// assert_eq!(view.shape(), [2, 3]);
 /// # Ok::<(), spinel::Error>(())
 /// ```
+///
+/// It cannot outlive its data:
+///
+/// ```compile_fail,E0597
+/// let view = {
+///     let data = vec![0.0f32; 6];
+///     spinel::TensorView::new(&[6], &data).unwrap()
+/// };
+/// view.shape();
+/// ```
 #[derive(Clone)]
 pub struct TensorView<'a> {
     pub(crate) dtype: DType,
@@ -141,6 +151,15 @@ impl<'a> From<&TensorView<'a>> for TensorView<'a> {
 /// let mut sum = vec![0.0f32; 6];
 /// engine.run_into([spinel::TensorView::new(&[2, 3], &x)?], [spinel::TensorViewMut::new(&[2, 3], &mut sum)?])?;
 /// # Ok::<(), spinel::Error>(())
+/// ```
+///
+/// Nobody else uses its data meanwhile:
+///
+/// ```compile_fail,E0502
+/// let mut data = vec![0.0f32; 6];
+/// let view = spinel::TensorViewMut::new(&[6], &mut data).unwrap();
+/// println!("{}", data[0]);
+/// view.shape();
 /// ```
 pub struct TensorViewMut<'a> {
     pub(crate) dtype: DType,
