@@ -21,6 +21,7 @@ class Header:
     structs: dict[str, list[tuple[str, str]]]
     callbacks: dict[str, tuple[str, list[str]]]
     functions: dict[str, tuple[str, list[tuple[str, str]]]]
+    constants: dict[str, int]  # Macros that are numbers.
     comments: dict[str, str]  # What stands right before a declaration, by its name.
 
 
@@ -51,8 +52,10 @@ def parse(text):
     comments = parse_comments(text)
     text = re.sub(r'/\*.*?\*/', ' ', text, flags=re.S)
     version = '.'.join(re.findall(r'#define SPINEL_VERSION_\w+ (\d+)', text))
+    constants = {name: int(value) for name, value in re.findall(r'^#define (SPINEL_\w+) \(?(-?\d+)\)?$', text, re.M)
+                 if 'VERSION_' not in name}
     text = re.sub(r'^#.*$', '', text, flags=re.M)
-    header = Header(version, {}, [], {}, {}, {}, comments)
+    header = Header(version, {}, [], {}, {}, {}, constants, comments)
     for name, body in re.findall(r'enum (\w+) \{(.*?)\};', text, re.S):
         header.enums[name] = [(key, int(value)) for key, value in re.findall(r'(\w+) = (\d+)', body)]
     for name in re.findall(r'typedef struct (\w+) \1;', text):
@@ -140,12 +143,12 @@ def rust_type(header, kind):
     if array:
         return f'[{rust_type(header, array[1])}; {array[2]}]'
     base, *stars = kind.split('*')
-    name = base.replace('const', ' ').replace('struct ', ' ').strip()
+    name = re.sub(r'\b(const|struct)\b', ' ', base).strip()
     out = rust_scalars.get(name, name)
     assert name in {*rust_scalars, *header.callbacks, *header.structs, *header.opaque}, kind
     for pointee in [base, *stars[:-1]]:
         if stars:
-            out = f'*{"const" if "const" in pointee else "mut"} {out}'
+            out = f'*{"const" if "const" in pointee.split() else "mut"} {out}'
     return out
 
 
@@ -161,6 +164,7 @@ def rust(header):
            'use std::os::raw::{c_char, c_void};', '',
            '/// The version of the header that these declarations come from.',
            f'pub const VERSION: &str = "{header.version}";', '']
+    out += [f'pub const {name}: i32 = {value};' for name, value in header.constants.items()] + ['']
     for name, values in header.enums.items():
         out += rust_docs(header.comments.get(name, '')) + [f'pub type {name} = i32;']
         out += [f'pub const {key}: {name} = {value};' for key, value in values] + ['']

@@ -26,13 +26,9 @@ fn pkg_config(arguments: &[&str]) -> String {
 }
 
 fn main() {
-    for name in [
-        "PKG_CONFIG",
-        "PKG_CONFIG_PATH",
-        "PKG_CONFIG_LIBDIR",
-        "PKG_CONFIG_SYSROOT_DIR",
-        "SPINEL_LIB_DIR",
-    ] {
+    for name in
+        ["PKG_CONFIG", "PKG_CONFIG_PATH", "PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR", "SPINEL_LIB_DIR"]
+    {
         println!("cargo:rerun-if-env-changed={name}");
     }
     println!("cargo:rerun-if-changed=build.rs");

@@ -4,6 +4,9 @@ use std::os::raw::{c_char, c_void};
 /// The version of the header that these declarations come from.
 pub const VERSION: &str = "0.1.0";
 
+pub const SPINEL_OP_ABI: i32 = 1;
+pub const SPINEL_DIM_UNKNOWN: i32 = -1;
+
 /// What a call came to.
 pub type spinel_code = i32;
 pub const SPINEL_OK: spinel_code = 0;
@@ -66,6 +69,16 @@ pub const SPINEL_BILINEAR: spinel_interpolation = 0;
 pub const SPINEL_BICUBIC: spinel_interpolation = 1;
 pub const SPINEL_NEAREST: spinel_interpolation = 2;
 
+/// Types of attributes, numbered as in ONNX's AttributeProto.AttributeType.
+pub type spinel_attribute_type = i32;
+pub const SPINEL_ATTRIBUTE_FLOAT: spinel_attribute_type = 1;
+pub const SPINEL_ATTRIBUTE_INT: spinel_attribute_type = 2;
+pub const SPINEL_ATTRIBUTE_STRING: spinel_attribute_type = 3;
+pub const SPINEL_ATTRIBUTE_TENSOR: spinel_attribute_type = 4;
+pub const SPINEL_ATTRIBUTE_FLOATS: spinel_attribute_type = 6;
+pub const SPINEL_ATTRIBUTE_INTS: spinel_attribute_type = 7;
+pub const SPINEL_ATTRIBUTE_STRINGS: spinel_attribute_type = 8;
+
 /// A failure: its code, message and node. Immutable.
 #[repr(C)]
 #[derive(Debug)]
@@ -90,7 +103,7 @@ pub struct spinel_engine {
     _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
 }
 
-/// Cancels runs from another thread. Once cancelled it stays so.
+/// Cancels loads and runs from another thread. Once cancelled it stays so.
 #[repr(C)]
 #[derive(Debug)]
 pub struct spinel_cancel_token {
@@ -147,6 +160,22 @@ pub struct spinel_accuracy {
     _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
 }
 
+/// Operators that an engine may be given.
+#[repr(C)]
+#[derive(Debug)]
+pub struct spinel_op_set {
+    _opaque: [u8; 0],
+    _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
+}
+
+/// What a callback is called about: a node, or one run of it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct spinel_op_context {
+    _opaque: [u8; 0],
+    _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
+}
+
 /// Receives one line of text without a newline, borrowed during the call. user is what came with the callback.
 /// May be called from any thread and must not throw.
 pub type spinel_log_callback = Option<unsafe extern "C" fn(*mut c_void, i32, *const c_char)>;
@@ -158,8 +187,95 @@ pub type spinel_task = Option<unsafe extern "C" fn(*mut c_void, i64)>;
 /// once, and returns when all are done. It may be called from several threads if runs are.
 pub type spinel_parallel_for = Option<unsafe extern "C" fn(*mut c_void, i64, spinel_task, *mut c_void)>;
 
+/// Told by the thread that loads that a stage begins: its name ("read", "import", a pass's, "plan"), borrowed
+/// during the call, and how much of the stages is done, in \[0, 1\]. user is what came with the callback. It
+/// must not throw.
+pub type spinel_progress_callback = Option<unsafe extern "C" fn(*mut c_void, *const c_char, f64)>;
+
 /// Told that a request is finished, with the user pointer that came with it. It must not release the engine.
 pub type spinel_finished_callback = Option<unsafe extern "C" fn(*mut c_void)>;
+
+/// Sets the outputs' dims before running. Called while a model is loaded.
+pub type spinel_op_shapes = Option<unsafe extern "C" fn(*const spinel_op_api, *mut spinel_op_context, *mut c_void) -> i32>;
+
+/// Makes the state of a node, once for each node of a loaded model. What it made is its own to free if it
+/// fails.
+pub type spinel_op_create = Option<unsafe extern "C" fn(*const spinel_op_api, *mut spinel_op_context, *mut c_void, *mut *mut c_void) -> i32>;
+
+/// Computes the outputs of one run. Called from several threads at once with the same state: what it changes
+/// there it must guard itself.
+pub type spinel_op_compute = Option<unsafe extern "C" fn(*const spinel_op_api, *mut spinel_op_context, *mut c_void, *mut c_void) -> i32>;
+
+/// Frees what create() made, when nothing uses the node any more.
+pub type spinel_op_destroy = Option<unsafe extern "C" fn(*mut c_void, *mut c_void)>;
+
+/// Frees user, when no set and no engine uses the operator any more.
+pub type spinel_op_release_user = Option<unsafe extern "C" fn(*mut c_void)>;
+
+/// What a library of custom operators exports as "spinel_custom_ops": it compares api-\>abi with SPINEL_OP_ABI,
+/// and api-\>struct_size with what it calls, adds its operators and returns SPINEL_OK, or another code after
+/// set_load_error(). Called once for each load.
+pub type spinel_custom_ops_entry = Option<unsafe extern "C" fn(*const spinel_op_api, *mut spinel_op_set) -> i32>;
+
+pub type spinel_op_api_add_function = Option<unsafe extern "C" fn(*mut spinel_op_set, *const spinel_custom_op) -> i32>;
+
+pub type spinel_op_api_set_load_error_function = Option<unsafe extern "C" fn(*mut spinel_op_set, *const c_char)>;
+
+pub type spinel_op_api_set_error_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char)>;
+
+pub type spinel_op_api_attribute_float_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut f32) -> i32>;
+
+pub type spinel_op_api_attribute_int_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut i64) -> i32>;
+
+pub type spinel_op_api_attribute_string_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut spinel_string) -> i32>;
+
+pub type spinel_op_api_attribute_floats_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut *const f32, *mut usize) -> i32>;
+
+pub type spinel_op_api_attribute_ints_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut *const i64, *mut usize) -> i32>;
+
+pub type spinel_op_api_attribute_strings_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut *const spinel_string, *mut usize) -> i32>;
+
+pub type spinel_op_api_attribute_tensor_function = Option<unsafe extern "C" fn(*mut spinel_op_context, *const c_char, *mut *const spinel_tensor) -> i32>;
+
+pub type spinel_op_api_input_count_function = Option<unsafe extern "C" fn(*mut spinel_op_context) -> usize>;
+
+pub type spinel_op_api_output_count_function = Option<unsafe extern "C" fn(*mut spinel_op_context) -> usize>;
+
+pub type spinel_op_api_has_input_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize) -> i32>;
+
+pub type spinel_op_api_input_dtype_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize) -> i32>;
+
+pub type spinel_op_api_input_rank_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize) -> i32>;
+
+pub type spinel_op_api_input_dim_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize, usize) -> i64>;
+
+pub type spinel_op_api_input_constant_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize) -> *const spinel_tensor>;
+
+pub type spinel_op_api_input_elements_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize, *mut i64, usize) -> i64>;
+
+pub type spinel_op_api_dim_add_function = Option<unsafe extern "C" fn(*mut spinel_op_context, i64, i64) -> i64>;
+
+pub type spinel_op_api_dim_subtract_function = Option<unsafe extern "C" fn(*mut spinel_op_context, i64, i64) -> i64>;
+
+pub type spinel_op_api_dim_multiply_function = Option<unsafe extern "C" fn(*mut spinel_op_context, i64, i64) -> i64>;
+
+pub type spinel_op_api_dim_divide_function = Option<unsafe extern "C" fn(*mut spinel_op_context, i64, i64) -> i64>;
+
+pub type spinel_op_api_set_output_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize, i32, *const i64, i32) -> i32>;
+
+pub type spinel_op_api_input_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize) -> *const spinel_tensor>;
+
+pub type spinel_op_api_wants_output_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize) -> i32>;
+
+pub type spinel_op_api_output_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize, *const i64, usize) -> *mut c_void>;
+
+pub type spinel_op_api_output_strings_function = Option<unsafe extern "C" fn(*mut spinel_op_context, usize, *const i64, usize, *const spinel_string) -> i32>;
+
+pub type spinel_op_api_parallel_for_function = Option<unsafe extern "C" fn(*mut spinel_op_context, i64, spinel_task, *mut c_void) -> i32>;
+
+pub type spinel_op_api_concurrency_function = Option<unsafe extern "C" fn(*mut spinel_op_context) -> i32>;
+
+pub type spinel_op_api_cancelled_function = Option<unsafe extern "C" fn(*mut spinel_op_context) -> i32>;
 
 /// An element of a SPINEL_STRING tensor. What the library returns also ends with a NUL that is not counted.
 #[repr(C)]
@@ -316,6 +432,10 @@ pub struct spinel_engine_options {
     pub verify_weights: i32,
     pub load_engine: *const c_char,
     pub pass_json: *const c_char,
+    pub custom_ops: *const spinel_op_set,
+    pub cancel: *const spinel_cancel_token,
+    pub progress: spinel_progress_callback,
+    pub progress_user: *mut c_void,
 }
 
 impl Default for spinel_engine_options {
@@ -668,6 +788,143 @@ impl Default for spinel_difference {
     }
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_op_input {
+    pub name: *const c_char,
+    pub dtypes: *const i32,
+    pub dtype_count: usize,
+    pub optional: i32,
+    pub whole: i32,
+}
+
+impl Default for spinel_op_input {
+    /// Zeros.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_op_output {
+    pub name: *const c_char,
+    pub dtype: i32,
+    pub same_as: i32,
+    pub optional: i32,
+    pub reserved: i32,
+}
+
+impl Default for spinel_op_output {
+    /// Zeros.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_op_attribute {
+    pub name: *const c_char,
+    pub r#type: i32,
+    pub required: i32,
+}
+
+impl Default for spinel_op_attribute {
+    /// Zeros.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+/// The functions that callbacks may call. It lives as long as the process; functions are only ever added at
+/// its end, so that one at an offset below struct_size exists. Each belongs to the callbacks that are named
+/// with it; called from another one it fails. Pointers that they return are borrowed until the callback
+/// returns. All but those of the context of compute() belong to the thread of the callback.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_op_api {
+    pub struct_size: usize,
+    pub abi: i32,
+    pub reserved: i32,
+    pub library_version: *const c_char,
+    pub add: spinel_op_api_add_function,
+    pub set_load_error: spinel_op_api_set_load_error_function,
+    pub set_error: spinel_op_api_set_error_function,
+    pub attribute_float: spinel_op_api_attribute_float_function,
+    pub attribute_int: spinel_op_api_attribute_int_function,
+    pub attribute_string: spinel_op_api_attribute_string_function,
+    pub attribute_floats: spinel_op_api_attribute_floats_function,
+    pub attribute_ints: spinel_op_api_attribute_ints_function,
+    pub attribute_strings: spinel_op_api_attribute_strings_function,
+    pub attribute_tensor: spinel_op_api_attribute_tensor_function,
+    pub input_count: spinel_op_api_input_count_function,
+    pub output_count: spinel_op_api_output_count_function,
+    pub has_input: spinel_op_api_has_input_function,
+    pub input_dtype: spinel_op_api_input_dtype_function,
+    pub input_rank: spinel_op_api_input_rank_function,
+    pub input_dim: spinel_op_api_input_dim_function,
+    pub input_constant: spinel_op_api_input_constant_function,
+    pub input_elements: spinel_op_api_input_elements_function,
+    pub dim_add: spinel_op_api_dim_add_function,
+    pub dim_subtract: spinel_op_api_dim_subtract_function,
+    pub dim_multiply: spinel_op_api_dim_multiply_function,
+    pub dim_divide: spinel_op_api_dim_divide_function,
+    pub set_output: spinel_op_api_set_output_function,
+    pub input: spinel_op_api_input_function,
+    pub wants_output: spinel_op_api_wants_output_function,
+    pub output: spinel_op_api_output_function,
+    pub output_strings: spinel_op_api_output_strings_function,
+    pub parallel_for: spinel_op_api_parallel_for_function,
+    pub concurrency: spinel_op_api_concurrency_function,
+    pub cancelled: spinel_op_api_cancelled_function,
+}
+
+impl Default for spinel_op_api {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_custom_op {
+    pub struct_size: usize,
+    pub domain: *const c_char,
+    pub name: *const c_char,
+    pub since_version: i32,
+    pub variadic: i32,
+    pub inputs: *const spinel_op_input,
+    pub input_count: usize,
+    pub outputs: *const spinel_op_output,
+    pub output_count: usize,
+    pub attributes: *const spinel_op_attribute,
+    pub attribute_count: usize,
+    pub rows_independent: i32,
+    pub float16: i32,
+    pub indeterminate: i32,
+    pub reserved: i32,
+    pub user: *mut c_void,
+    pub shapes: spinel_op_shapes,
+    pub create: spinel_op_create,
+    pub compute: spinel_op_compute,
+    pub destroy: spinel_op_destroy,
+    pub release_user: spinel_op_release_user,
+}
+
+impl Default for spinel_custom_op {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
 extern "C" {
     /// The library's version, "0.1.0". Borrowed for ever. Any thread.
     pub fn spinel_version() -> *const c_char;
@@ -706,7 +963,8 @@ extern "C" {
     /// Fills in the defaults. NULL is ignored. Any thread.
     pub fn spinel_engine_options_init(options: *mut spinel_engine_options, struct_size: usize);
     /// Loads an ONNX file, or options-\>load_engine; path may then be NULL, and otherwise names the ONNX file that
-    /// it was built from. options may be NULL, and only log_user and parallel_for_user need outlive the call.
+    /// it was built from. options may be NULL, and only log_user, parallel_for_user and
+    /// what custom operators use need outlive the call.
     /// Every operator that is not supported is listed in the error. The caller owns \*engine. Any thread; no thread
     /// is started yet.
     pub fn spinel_engine_create(path: *const c_char, options: *const spinel_engine_options, engine: *mut *mut spinel_engine, error: *mut *mut spinel_error) -> i32;
@@ -752,9 +1010,10 @@ extern "C" {
     pub fn spinel_engine_pass(engine: *const spinel_engine, index: usize, info: *mut spinel_pass_info, error: *mut *mut spinel_error) -> i32;
     /// The caller owns \*token. Any thread.
     pub fn spinel_cancel_token_create(token: *mut *mut spinel_cancel_token, error: *mut *mut spinel_error) -> i32;
-    /// Makes the runs that were given this token return SPINEL_CANCELLED soon; NULL is ignored. Any thread.
+    /// Makes the loads and runs that were given this token return SPINEL_CANCELLED soon; NULL is ignored. Any
+    /// thread.
     pub fn spinel_cancel_token_cancel(token: *mut spinel_cancel_token);
-    /// Frees the token; NULL is ignored. Runs that were given it go on. Any thread.
+    /// Frees the token; NULL is ignored. Loads and runs that were given it go on. Any thread.
     pub fn spinel_cancel_token_release(token: *mut spinel_cancel_token);
     /// Runs one batch and returns when it is done. inputs are in the order of spinel_engine_input(), outputs in
     /// that of spinel_engine_output(); see spinel_tensor for what is written to them. token may be NULL. Buffers
@@ -908,4 +1167,19 @@ extern "C" {
     /// Compares tensors of equal dims, whose dtypes may be any numeric ones, in \*difference, whose struct_size the
     /// caller has set. threshold below 0: 1e-4 if actual is of a 16-bit float type, else 1e-6. Any thread.
     pub fn spinel_tensor_difference(actual: *const spinel_tensor, expected: *const spinel_tensor, threshold: f64, difference: *mut spinel_difference, error: *mut *mut spinel_error) -> i32;
+    /// Sets struct_size and zeros the rest. NULL is ignored. Any thread. A library that does not link Spinel
+    /// zeros the struct and sets struct_size itself.
+    pub fn spinel_custom_op_init(op: *mut spinel_custom_op, struct_size: usize);
+    /// An empty set. The caller owns \*set. Any thread.
+    pub fn spinel_op_set_create(set: *mut *mut spinel_op_set, error: *mut *mut spinel_error) -> i32;
+    /// Adds an operator; the description is copied, what its callbacks use must outlive the set and the engines
+    /// that were given it. release_user is called in the end if the call succeeds, and not otherwise. A set that
+    /// another thread uses must not be changed.
+    pub fn spinel_op_set_add(set: *mut spinel_op_set, op: *const spinel_custom_op, error: *mut *mut spinel_error) -> i32;
+    /// Loads the shared library at path, which exports spinel_custom_ops(), and adds its operators. path is that
+    /// of a file; nothing is searched for. Loading runs the library's code with all rights of the process; it is
+    /// unloaded when neither a set nor an engine uses it. A set that another thread uses must not be changed.
+    pub fn spinel_op_set_load(set: *mut spinel_op_set, path: *const c_char, error: *mut *mut spinel_error) -> i32;
+    /// Frees the set; NULL is ignored. Engines that were given it keep its operators. Any thread.
+    pub fn spinel_op_set_release(set: *mut spinel_op_set);
 }

@@ -115,8 +115,9 @@ impl<'e, 'a> Call<'e, 'a> {
             return self;
         }
         // SAFETY: the buffer is borrowed for as long as the view, which nobody but the run reads.
-        let view =
-            unsafe { TensorView::from_raw(buffer.dtype, buffer.dims.clone(), buffer.data, buffer.size_bytes) };
+        let view = unsafe {
+            TensorView::from_raw(buffer.dtype, buffer.dims.clone(), buffer.data, buffer.size_bytes)
+        };
         self.input(input, view).output(output, buffer)
     }
 

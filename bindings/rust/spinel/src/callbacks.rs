@@ -25,6 +25,7 @@ pub enum LogLevel {
 }
 
 pub(crate) type Log = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
+pub(crate) type Progress = Box<dyn FnMut(&str, f64) + Send>;
 pub(crate) type Loop = Box<dyn Fn(usize, &(dyn Fn(usize) + Sync)) + Send + Sync>;
 
 /// What lives as long as its engine, because the engine calls it.
@@ -41,7 +42,7 @@ impl fmt::Debug for Callbacks {
 }
 
 thread_local! {
-    static IN_CALLBACK: Cell<bool> = Cell::new(false);
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread is in a callback, where engines cannot be released because the release waits for it.
@@ -71,6 +72,12 @@ pub(crate) unsafe extern "C" fn write_log(user: *mut c_void, level: i32, message
         _ => LogLevel::Error,
     };
     guarded(|| log(level, &text(message)));
+}
+
+/// `user` is a `Progress`, which the thread that loads alone uses.
+pub(crate) unsafe extern "C" fn tell_progress(user: *mut c_void, stage: *const c_char, fraction: f64) {
+    let progress = &mut *(user as *mut Progress);
+    guarded(|| progress(&text(stage), fraction));
 }
 
 /// What the library's task is called with.

@@ -1,17 +1,22 @@
-//! Stopping runs.
+//! Stopping loads and runs.
 
 use std::fmt;
+use std::sync::Arc;
 
 use spinel_sys as sys;
 
 use crate::error::{check, Result};
 
-/// Cancels runs from another thread: see [`Call::cancel`](crate::Call::cancel). Once cancelled it stays so.
-pub struct CancelToken(*mut sys::spinel_cancel_token);
+/// Cancels loads and runs from another thread: see [`EngineBuilder::cancel`](crate::EngineBuilder::cancel) and
+/// [`Call::cancel`](crate::Call::cancel). Clones are the same token. Once cancelled it stays so.
+#[derive(Clone)]
+pub struct CancelToken(Arc<Handle>);
+
+struct Handle(*mut sys::spinel_cancel_token);
 
 // SAFETY: the library lets any thread use a token.
-unsafe impl Send for CancelToken {}
-unsafe impl Sync for CancelToken {}
+unsafe impl Send for Handle {}
+unsafe impl Sync for Handle {}
 
 impl CancelToken {
     /// A token that is not cancelled. Fails only without memory.
@@ -19,21 +24,21 @@ impl CancelToken {
         let mut token = std::ptr::null_mut();
         // SAFETY: both pointers are valid.
         check(|error| unsafe { sys::spinel_cancel_token_create(&mut token, error) })?;
-        Ok(CancelToken(token))
+        Ok(CancelToken(Arc::new(Handle(token))))
     }
 
-    /// Makes the runs that were given this token return [`Cancelled`](crate::ErrorCode::Cancelled) soon.
+    /// Makes the loads and runs that were given this token return [`Cancelled`](crate::ErrorCode::Cancelled) soon.
     pub fn cancel(&self) {
         // SAFETY: the token lives.
-        unsafe { sys::spinel_cancel_token_cancel(self.0) };
+        unsafe { sys::spinel_cancel_token_cancel(self.0 .0) };
     }
 
     pub(crate) fn raw(&self) -> *const sys::spinel_cancel_token {
-        self.0
+        self.0 .0
     }
 }
 
-impl Drop for CancelToken {
+impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: the token is ours.
         unsafe { sys::spinel_cancel_token_release(self.0) };

@@ -55,7 +55,10 @@ impl Dims {
         if count == len {
             return Ok(());
         }
-        Err(Error::invalid(format!("shape {:?} has {count} elements, but the data has {len}", self.as_slice())))
+        Err(Error::invalid(format!(
+            "shape {:?} has {count} elements, but the data has {len}",
+            self.as_slice()
+        )))
     }
 }
 
@@ -68,8 +71,10 @@ pub(crate) struct RawShapes {
 impl RawShapes {
     pub(crate) fn new<S: AsRef<[usize]>>(shapes: &[S]) -> Result<Self> {
         let dims = shapes.iter().map(|shape| raw_dims(shape.as_ref())).collect::<Result<Vec<_>>>()?;
-        let structs =
-            dims.iter().map(|dims| spinel_sys::spinel_shape { dims: dims.as_ptr(), rank: dims.len() }).collect();
+        let structs = dims
+            .iter()
+            .map(|dims| spinel_sys::spinel_shape { dims: dims.as_ptr(), rank: dims.len() })
+            .collect();
         Ok(RawShapes { structs, _dims: dims })
     }
 

@@ -88,7 +88,9 @@ impl DType {
     /// The type's name, such as `"float32"`.
     pub fn name(self) -> &'static str {
         // SAFETY: the name is a constant of the library.
-        unsafe { std::ffi::CStr::from_ptr(sys::spinel_dtype_name(self.number())) }.to_str().unwrap_or("unknown")
+        unsafe { std::ffi::CStr::from_ptr(sys::spinel_dtype_name(self.number())) }
+            .to_str()
+            .unwrap_or("unknown")
     }
 
     /// The type of that name; the inverse of [`name`](DType::name).

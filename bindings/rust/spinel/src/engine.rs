@@ -214,14 +214,18 @@ impl Engine {
 fn find(infos: &[TensorInfo], name: &str, what: &str) -> Result<usize> {
     infos.iter().position(|info| info.name == name).ok_or_else(|| {
         let names: Vec<&str> = infos.iter().map(|info| info.name.as_str()).collect();
-        Error::new(ErrorCode::NotFound, format!("there is no {what} '{name}'; there are {}", names.join(", ")))
+        Error::new(
+            ErrorCode::NotFound,
+            format!("there is no {what} '{name}'; there are {}", names.join(", ")),
+        )
     })
 }
 
 /// As in `Engine cpu (x: float32 [batch, 3]) -> (y: float32 [batch, 3])`.
 impl fmt::Debug for Engine {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |infos: &[TensorInfo]| infos.iter().map(TensorInfo::to_string).collect::<Vec<_>>().join(", ");
+        let list =
+            |infos: &[TensorInfo]| infos.iter().map(TensorInfo::to_string).collect::<Vec<_>>().join(", ");
         write!(out, "Engine {} ({}) -> ({})", self.info().target, list(self.inputs()), list(self.outputs()))
     }
 }

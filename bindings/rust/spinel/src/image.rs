@@ -168,7 +168,9 @@ impl Preprocess {
         let name = c_text(name, "the preset")?;
         let mut out = Preprocess::imagenet();
         // SAFETY: both arguments live.
-        check(|error| unsafe { sys::spinel_preprocess_options_preset(&mut out.options, name.as_ptr(), error) })?;
+        check(|error| unsafe {
+            sys::spinel_preprocess_options_preset(&mut out.options, name.as_ptr(), error)
+        })?;
         Ok(out)
     }
 
@@ -184,7 +186,9 @@ impl Preprocess {
         let path = c_path(path.as_ref())?;
         let mut out = Preprocess::imagenet();
         // SAFETY: both arguments live.
-        check(|error| unsafe { sys::spinel_preprocess_options_load(&mut out.options, path.as_ptr(), error) })?;
+        check(|error| unsafe {
+            sys::spinel_preprocess_options_load(&mut out.options, path.as_ptr(), error)
+        })?;
         Ok(out)
     }
 
@@ -284,7 +288,8 @@ impl Preprocess {
         errors: Option<&mut Vec<*mut sys::spinel_error>>,
     ) -> Result<Option<Tensor>> {
         let mut paths = vec![None; images.len()];
-        let raw = images.iter().zip(&mut paths).map(|(image, path)| image.raw(path)).collect::<Result<Vec<_>>>()?;
+        let raw =
+            images.iter().zip(&mut paths).map(|(image, path)| image.raw(path)).collect::<Result<Vec<_>>>()?;
         let mut outputs = RawTensors::with_capacity(1);
         match &into {
             Some(view) => outputs.push(view.dtype, &view.dims, view.data, view.size_bytes)?,

@@ -26,6 +26,7 @@
 mod call;
 mod callbacks;
 mod cancel;
+mod custom;
 mod dataset;
 mod describe;
 mod dims;
@@ -44,6 +45,7 @@ mod view;
 pub use call::Call;
 pub use callbacks::LogLevel;
 pub use cancel::CancelToken;
+pub use custom::OpSet;
 pub use dataset::{Batch, Dataset, Ledger, Loader, LoaderOptions, Rejected};
 pub use describe::{available_targets, version, EngineInfo, TensorInfo};
 pub use dtype::{Bf16, DType, Element, F16};
@@ -54,7 +56,8 @@ pub use options::{EngineBuilder, Limits, Split};
 pub use reports::{LayerTime, MemoryReport, PassNote, PassReport, Profile};
 pub use request::{Canceller, Request};
 pub use scores::{
-    difference, load_labels, load_labels_of, softmax, top_k, Accuracy, AccuracyCounts, Answer, Difference, Scores,
+    difference, load_labels, load_labels_of, softmax, top_k, Accuracy, AccuracyCounts, Answer, Difference,
+    Scores,
 };
 pub use tensor::Tensor;
 pub use view::{TensorView, TensorViewMut};

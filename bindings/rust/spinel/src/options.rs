@@ -1,13 +1,17 @@
 //! How to load a model.
 
 use std::ffi::CString;
+use std::fmt;
 use std::os::raw::c_char;
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::sync::Arc;
 
 use spinel_sys as sys;
 
 use crate::callbacks::{self, Callbacks, LogLevel};
+use crate::cancel::CancelToken;
+use crate::custom::OpSet;
 use crate::dims::RawShapes;
 use crate::dtype::DType;
 use crate::engine::Engine;
@@ -85,7 +89,7 @@ impl Limits {
 /// let engine = Engine::builder().dtype(DType::Float16).spas(2).batch_size(16).load("model.onnx")?;
 /// # Ok::<(), spinel::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use = "it loads nothing until load() is called"]
 pub struct EngineBuilder {
     target: String,
@@ -100,12 +104,20 @@ pub struct EngineBuilder {
     aliases: Vec<(String, String)>,
     limits: Option<Limits>,
     numbers: sys::spinel_engine_options,
+    custom_ops: Option<Arc<OpSet>>,
+    cancel: Option<CancelToken>,
+    progress: Option<callbacks::Progress>,
     callbacks: Callbacks,
 }
 
-// SAFETY: the pointers of `numbers` are null; the callbacks are Send and Sync.
+// SAFETY: the pointers of `numbers` are null; the callbacks are Send.
 unsafe impl Send for EngineBuilder {}
-unsafe impl Sync for EngineBuilder {}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("EngineBuilder")
+    }
+}
 
 impl EngineBuilder {
     /// What executes: see [`available_targets`](crate::available_targets). The default is the first of them.
@@ -282,6 +294,26 @@ impl EngineBuilder {
         self
     }
 
+    /// Operators that the model may use beside Spinel's own: a set, or an `Arc` of one for several engines.
+    pub fn custom_ops(mut self, operators: impl Into<Arc<OpSet>>) -> Self {
+        self.custom_ops = Some(operators.into());
+        self
+    }
+
+    /// Makes the load return [`Cancelled`](crate::ErrorCode::Cancelled) soon after the token is cancelled from another
+    /// thread. Runs are not concerned.
+    pub fn cancel(mut self, token: &CancelToken) -> Self {
+        self.cancel = Some(token.clone());
+        self
+    }
+
+    /// Told by the thread that loads that a stage begins: its name ("read", "import", a pass's, "plan") and how much of the
+    /// stages is done, in [0, 1]. A panic ends there.
+    pub fn progress(mut self, progress: impl FnMut(&str, f64) + Send + 'static) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+
     /// Loads an ONNX file. Every operator that is not supported is listed in the error.
     pub fn load(self, path: impl AsRef<Path>) -> Result<Engine> {
         let path = c_path(path.as_ref())?;
@@ -322,7 +354,7 @@ impl EngineBuilder {
     }
 
     fn create(
-        self,
+        mut self,
         load_engine: Option<&Path>,
         call: impl FnOnce(
             *const sys::spinel_engine_options,
@@ -342,7 +374,8 @@ impl EngineBuilder {
         let save_engine = path(&self.save_engine)?;
         let load_engine = load_engine.map(c_path).transpose()?;
         let onnxruntime_path = path(&self.onnxruntime_path)?;
-        let names = self.input_names.iter().map(|name| c_text(name, "the input")).collect::<Result<Vec<_>>>()?;
+        let names =
+            self.input_names.iter().map(|name| c_text(name, "the input")).collect::<Result<Vec<_>>>()?;
         let name_pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         let shapes = RawShapes::new(&self.input_sizes)?;
         let pad_names =
@@ -380,6 +413,8 @@ impl EngineBuilder {
             aliases: or_null(&aliases),
             alias_count: aliases.len(),
             limits: limits.as_ref().map_or(ptr::null(), |limits| limits),
+            custom_ops: self.custom_ops.as_ref().map_or(ptr::null(), |set| set.raw()),
+            cancel: self.cancel.as_ref().map_or(ptr::null(), CancelToken::raw),
             ..self.numbers
         };
         if let Some(log) = &self.callbacks.log {
@@ -389,6 +424,10 @@ impl EngineBuilder {
         if let Some(parallel_for) = &self.callbacks.parallel_for {
             options.parallel_for = Some(callbacks::run_loop);
             options.parallel_for_user = &**parallel_for as *const callbacks::Loop as *mut _;
+        }
+        if let Some(progress) = &mut self.progress {
+            options.progress = Some(callbacks::tell_progress);
+            options.progress_user = progress as *mut callbacks::Progress as *mut _;
         }
         let mut engine = ptr::null_mut();
         crate::error::check(|error| call(&options, &mut engine, error))?;

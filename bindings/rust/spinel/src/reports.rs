@@ -153,7 +153,8 @@ impl<'e, 'a> Call<'e, 'a> {
             let (data, count) = (inputs.structs.as_ptr(), inputs.structs.len());
             let engine = self.engine().raw();
             check(|error| sys::spinel_engine_profile(engine, data, count, token, &mut profile, error))?;
-            let layers: Result<Vec<_>> = (0..sys::spinel_profile_layer_count(profile)).map(|i| layer(profile, i)).collect();
+            let layers: Result<Vec<_>> =
+                (0..sys::spinel_profile_layer_count(profile)).map(|i| layer(profile, i)).collect();
             let duration = nanoseconds(sys::spinel_profile_duration_ns(profile));
             sys::spinel_profile_release(profile);
             Ok(Profile { duration, layers: layers? })

@@ -74,8 +74,9 @@ impl Running {
         let mut result = Ok(());
         if !self.request.is_null() {
             // SAFETY: the request lives.
-            result =
-                check(|error| unsafe { sys::spinel_request_wait(self.request, timeout_ms, &mut finished, error) });
+            result = check(|error| unsafe {
+                sys::spinel_request_wait(self.request, timeout_ms, &mut finished, error)
+            });
         }
         (finished != 0, result)
     }
@@ -98,7 +99,11 @@ unsafe extern "C" fn wake(user: *mut c_void) {
 }
 
 impl Request {
-    pub(crate) fn start(engine: &Engine, inputs: Vec<Tensor>, mut outputs: Option<Vec<Tensor>>) -> Result<Self> {
+    pub(crate) fn start(
+        engine: &Engine,
+        inputs: Vec<Tensor>,
+        mut outputs: Option<Vec<Tensor>>,
+    ) -> Result<Self> {
         let raw_inputs = engine.call().inputs(&inputs).raw_inputs()?;
         let mut structs = RawTensors::with_capacity(engine.outputs().len());
         match &mut outputs {

@@ -98,7 +98,9 @@ impl Tensor {
         })?;
         if needed != bytes.len() {
             let len = bytes.len();
-            return Err(Error::invalid(format!("{dtype} {shape:?} takes {needed} bytes, but there are {len}")));
+            return Err(Error::invalid(format!(
+                "{dtype} {shape:?} takes {needed} bytes, but there are {len}"
+            )));
         }
         if dtype == DType::Bool && bytes.iter().any(|byte| *byte > 1) {
             return Err(Error::invalid("a bool is neither 0 nor 1"));
@@ -144,7 +146,13 @@ impl Tensor {
     /// # Safety
     /// `tensor`'s elements live for as long as `owner` does and are never written to.
     pub(crate) unsafe fn from_shared(view: TensorView<'_>, owner: Box<dyn Any + Send + Sync>) -> Self {
-        Tensor::from_parts(view.dtype, view.dims, view.data as *mut c_void, view.size_bytes, Owner::Shared(owner))
+        Tensor::from_parts(
+            view.dtype,
+            view.dims,
+            view.data as *mut c_void,
+            view.size_bytes,
+            Owner::Shared(owner),
+        )
     }
 
     fn from_parts(dtype: DType, dims: Dims, data: *mut c_void, size_bytes: usize, owner: Owner) -> Self {

@@ -38,7 +38,10 @@ pub(crate) fn c_path(path: &Path) -> Result<CString> {
 
 #[cfg(not(unix))]
 pub(crate) fn c_path(path: &Path) -> Result<CString> {
-    c_text(path.to_str().ok_or_else(|| Error::invalid(format!("the path {path:?} is not Unicode")))?, "the path")
+    c_text(
+        path.to_str().ok_or_else(|| Error::invalid(format!("the path {path:?} is not Unicode")))?,
+        "the path",
+    )
 }
 
 /// The pointer of an optional text.

@@ -96,8 +96,9 @@ impl<'a> TensorView<'a> {
         texts
             .into_iter()
             .map(|text| {
-                std::str::from_utf8(text)
-                    .map_err(|error| Error::new(ErrorCode::BadData, format!("a string is not UTF-8: {error}")))
+                std::str::from_utf8(text).map_err(|error| {
+                    Error::new(ErrorCode::BadData, format!("a string is not UTF-8: {error}"))
+                })
             })
             .collect()
     }
@@ -179,7 +180,13 @@ impl<'a> TensorViewMut<'a> {
         let dims = Dims::new(shape);
         dims.check(data.len())?;
         let size_bytes = std::mem::size_of_val(data);
-        Ok(TensorViewMut { dtype: T::DTYPE, dims, data: data.as_mut_ptr().cast(), size_bytes, _data: PhantomData })
+        Ok(TensorViewMut {
+            dtype: T::DTYPE,
+            dims,
+            data: data.as_mut_ptr().cast(),
+            size_bytes,
+            _data: PhantomData,
+        })
     }
 
     /// The type of the elements.
@@ -223,12 +230,24 @@ impl RawTensors {
     }
 
     /// The dims' places are known once all are there: see `finish()`.
-    pub(crate) fn push(&mut self, dtype: DType, dims: &Dims, data: *mut c_void, size_bytes: usize) -> Result<()> {
+    pub(crate) fn push(
+        &mut self,
+        dtype: DType,
+        dims: &Dims,
+        data: *mut c_void,
+        size_bytes: usize,
+    ) -> Result<()> {
         for dim in dims.as_slice() {
             self._dims.push(i64::try_from(*dim).map_err(|_| Error::invalid("a dim is too large"))?);
         }
         let rank = dims.as_slice().len();
-        self.structs.push(sys::spinel_tensor { data, size_bytes, rank, dtype: dtype.number(), ..Default::default() });
+        self.structs.push(sys::spinel_tensor {
+            data,
+            size_bytes,
+            rank,
+            dtype: dtype.number(),
+            ..Default::default()
+        });
         Ok(())
     }
 

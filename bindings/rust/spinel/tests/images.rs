@@ -3,8 +3,8 @@
 mod support;
 
 use spinel::{
-    difference, load_labels, load_labels_of, softmax, top_k, Accuracy, DType, Dataset, Engine, ErrorCode, Image,
-    Interpolation, Limits, LoaderOptions, Preprocess, Scores, Tensor, TensorView, TensorViewMut, F16,
+    difference, load_labels, load_labels_of, softmax, top_k, Accuracy, DType, Dataset, Engine, ErrorCode,
+    Image, Interpolation, Limits, LoaderOptions, Preprocess, Scores, Tensor, TensorView, TensorViewMut, F16,
 };
 use support::{model, project, FASHION};
 
@@ -44,7 +44,9 @@ fn sources_agree() {
 #[test]
 fn wrong_images() {
     let images = Preprocess::imagenet();
-    for (width, height, row_bytes) in [(2, 3, 0), (2, 2, 5), (2, 2, 7), (0, 1, 0), (usize::MAX, 2, 0), (1, 0, 0)] {
+    for (width, height, row_bytes) in
+        [(2, 3, 0), (2, 2, 5), (2, 2, 7), (0, 1, 0), (usize::MAX, 2, 0), (1, 0, 0)]
+    {
         let error = images.batch(&[Image::Rgb { pixels: &[0; 12], width, height, row_bytes }]).unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidArgument, "{width} {height} {row_bytes}");
     }
@@ -149,7 +151,10 @@ fn scores() {
     let row = &probabilities.as_slice::<f32>().unwrap()[..3];
     assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6 && row[1] > row[2]);
     assert_eq!(top_k(&view, 1, Scores::Logits).unwrap()[0][0].score, row[1]);
-    assert_eq!(top_k(TensorView::new(&[3], &logits[3..]).unwrap(), 1, Scores::Logits).unwrap()[0][0].class, 2);
+    assert_eq!(
+        top_k(TensorView::new(&[3], &logits[3..]).unwrap(), 1, Scores::Logits).unwrap()[0][0].class,
+        2
+    );
     let nan = [f32::NAN];
     let error = top_k(TensorView::new(&[1, 1], &nan).unwrap(), 1, Scores::Logits).unwrap_err();
     assert_eq!(error.code(), ErrorCode::BadData);

@@ -112,8 +112,13 @@ fn runs() {
     for case in vectors("runs") {
         name(&case);
         let engine = load(&case).unwrap();
-        let inputs: Vec<(&str, Tensor)> =
-            case.get("inputs").unwrap().members().iter().map(|(name, json)| (name.as_str(), tensor(json))).collect();
+        let inputs: Vec<(&str, Tensor)> = case
+            .get("inputs")
+            .unwrap()
+            .members()
+            .iter()
+            .map(|(name, json)| (name.as_str(), tensor(json)))
+            .collect();
         let by_name = |name: &str| &inputs.iter().find(|(input, _)| *input == name).unwrap().1;
         let ordered: Vec<Tensor> = engine.inputs().iter().map(|info| by_name(&info.name).clone()).collect();
         let named = engine.run_named(inputs.iter().map(|(name, tensor)| (*name, TensorView::from(tensor))));

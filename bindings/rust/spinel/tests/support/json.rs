@@ -111,7 +111,8 @@ impl<'a> Reader<'a> {
             Some('n') => self.expect("null").map(|()| Json::Null),
             _ => {
                 let rest = &self.text[self.at..];
-                let end = rest.find(|c: char| !"+-.eE".contains(c) && !c.is_ascii_digit()).unwrap_or(rest.len());
+                let end =
+                    rest.find(|c: char| !"+-.eE".contains(c) && !c.is_ascii_digit()).unwrap_or(rest.len());
                 let number = rest[..end].parse().map_err(|_| self.wrong("a value"))?;
                 self.at += end;
                 Ok(Json::Number(number))
@@ -145,7 +146,8 @@ impl<'a> Reader<'a> {
             match c {
                 '"' => return Ok(out),
                 '\\' => {
-                    let escape = self.text[self.at..].chars().next().ok_or_else(|| self.wrong("an escape"))?;
+                    let escape =
+                        self.text[self.at..].chars().next().ok_or_else(|| self.wrong("an escape"))?;
                     self.at += escape.len_utf8();
                     out.push(match escape {
                         'n' => '\n',

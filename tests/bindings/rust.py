@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Runs the Rust binding's tests, documentation, lints and example against an installed library, and its tests under
+valgrind, with the default Rust and with Debian's. Nothing comes from a network."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+source = pathlib.Path(os.environ['SPINEL_SOURCE_DIR'])
+build = pathlib.Path(os.environ['SPINEL_BINARY_DIR'])
+binding = source / 'bindings/rust'
+scratch = build / 'tests/bindings/rust'
+prefix = scratch / 'prefix'
+oldest = (1, 63)
+
+# What the binding has no use for: Rust does it itself, or a call for several does it for one.
+left_out = re.compile(r'spinel_(engine_find|preprocess_(file|encoded|rgb)|tensor_init|image_init|loader_options_init|'
+                      r'engine_options_init|custom_op_init|op_set_add)')
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(source / 'bindings'))
+import generate  # noqa: E402
+
+
+def run(*command, **options):
+    command = [str(part) for part in command]
+    print('$', *command, flush=True)
+    done = subprocess.run(command, text=True, **options)
+    if done.returncode != 0:
+        print(done.stdout or '', done.stderr or '')
+        sys.exit(f'FAILED with {done.returncode}')
+    return done.stdout
+
+
+def check(good, saying):
+    if not good:
+        sys.exit(f'FAILED: {saying}')
+
+
+def toolchains():
+    """{(1, minor): folder of cargo}, the default first; each version once, and none that is too old."""
+    found = {}
+    for cargo in filter(None, [shutil.which('cargo'), '/usr/bin/cargo']):
+        rustc = pathlib.Path(cargo).with_name('rustc')
+        if os.access(cargo, os.X_OK) and os.access(rustc, os.X_OK):
+            version = re.match(r'rustc (\d+)\.(\d+)', subprocess.run([rustc, '--version'], capture_output=True, text=True).stdout)
+            if version and (int(version[1]), int(version[2])) >= oldest:
+                found.setdefault((int(version[1]), int(version[2])), pathlib.Path(cargo).parent)
+    return found
+
+
+def environment(version, folder):
+    out = {key: value for key, value in os.environ.items() if not key.startswith(('CARGO_', 'RUST', 'PKG_CONFIG'))
+           or key in ('CARGO_HOME', 'RUSTUP_HOME')}
+    plugin = next(iter(build.rglob('libcustom_add.so')), None)
+    return {**out, 'PATH': f'{folder}:{os.environ["PATH"]}', 'CARGO_NET_OFFLINE': 'true',
+            'CARGO_TARGET_DIR': str(scratch / f'target-{version[0]}.{version[1]}'),
+            'PKG_CONFIG_PATH': ':'.join(map(str, prefix.rglob('pkgconfig'))),
+            'LD_LIBRARY_PATH': ':'.join(str(path.parent) for path in prefix.rglob('libspinel.so')),
+            'RUSTDOCFLAGS': '-D warnings', 'SPINEL_TEST_MODELS': str(build / 'tests/capi/models'),
+            **({'SPINEL_TEST_CUSTOM_OPS': str(plugin)} if plugin else {})}
+
+
+def covers():
+    """Every function and every option of the header is used, or left out on purpose."""
+    header = generate.parse((source / 'capi/spinel.h').read_text())
+    text = '\n'.join(path.read_text() for path in (binding / 'spinel/src').glob('*.rs'))
+    missing = [name for name in header.functions if not re.search(rf'\bsys::{name}\b', text) and not left_out.match(name)]
+    check(not missing, f'the binding uses none of {missing}')
+    for struct in ('spinel_engine_options', 'spinel_preprocess_options', 'spinel_limits', 'spinel_loader_options'):
+        fields = [name for _, name in header.structs[struct] if name not in ('struct_size', 'reserved')]
+        missing = [name for name in fields if not re.search(rf'\b{name}:|\.{name} =|\(self\.options\.{name}|options\.{name}\)', text)]
+        check(not missing, f'the binding sets none of {missing} of {struct}')
+
+
+def layout(env):
+    """The structs lie in memory as in C."""
+    header = generate.parse((source / 'capi/spinel.h').read_text())
+    fields = {name: [generate.rust_name(field) for _, field in fields] for name, fields in header.structs.items()}
+    c, rust = ['#include <stdio.h>', '#include <spinel.h>', 'int main(void) {'], []
+    for name, names in fields.items():
+        c.append(f'printf("{name} %zu\\n", sizeof({name}));')
+        rust.append(f'println!("{name} {{}}", std::mem::size_of::<abi::{name}>());')
+        for field in names:
+            c.append(f'printf("{field} %zu\\n", offsetof({name}, {field.removeprefix("r#")}));')
+            rust.append(f'let it = abi::{name}::default(); println!("{field} {{}}", '
+                        f'std::ptr::addr_of!(it.{field}) as usize - std::ptr::addr_of!(it) as usize);')
+    (scratch / 'layout.c').write_text('\n'.join([*c, 'return 0; }', '']))
+    (scratch / 'layout.rs').write_text('\n'.join(['#![allow(dead_code, non_camel_case_types)]',
+        f'#[path = "{binding / "spinel-sys/src/abi.rs"}"] mod abi;', 'fn main() {', *rust, '}', '']))
+    run('cc', f'-I{prefix / "include"}', 'layout.c', '-o', 'layout_c', cwd=scratch)
+    run('rustc', '--edition', '2021', 'layout.rs', '-o', 'layout_rust', cwd=scratch, env=env)
+    ours, theirs = (run(scratch / name, capture_output=True) for name in ('layout_rust', 'layout_c'))
+    check(ours.replace('r#', '') == theirs, 'a struct of spinel-sys does not lie in memory as in C')
+
+
+def lints(env):
+    for arguments, what in ((['fmt', '--check'], 'format'), (['clippy', '--all-targets', '--', '-D', 'warnings'], 'clippy')):
+        if subprocess.run(['cargo', arguments[0], '--version'], env=env, capture_output=True, cwd=binding).returncode == 0:
+            run('cargo', *arguments, env=env, cwd=binding)
+        else:
+            print(f'SKIPPED: {what} of the Rust binding (no cargo {arguments[0]})')
+    run('cargo', 'doc', '--no-deps', '--quiet', env=env, cwd=binding)
+
+
+def example(env):
+    run('cargo', 'build', '--quiet', '--example', 'classify', env=env, cwd=binding)
+    classify = pathlib.Path(env['CARGO_TARGET_DIR']) / 'debug/examples/classify'
+    cat, boot = source / 'samples/photos/cat.png', source / 'samples/resnet/images/09_ankle_boot.png'
+    lines = run(classify, source / 'samples/resnet/resnet_fashion.onnx', source / 'samples/resnet/synset.txt', boot,
+                env=env, capture_output=True).splitlines()
+    check(len(lines) == 6 and lines[0] == str(boot) and re.fullmatch(r'  0\.9\d\d Ankle boot', lines[1]), lines)
+    photos = [source / 'samples/photos/efficientnet_lite0.onnx', source / 'samples/photos/synset.txt']
+    ours = run(classify, '--preset', 'efficientnet-lite', *photos, cat, env=env, capture_output=True)
+    check(ours.splitlines()[1].endswith(' tiger cat'), ours)
+    if (build / 'bin/classify_c').exists():
+        theirs = run(build / 'bin/classify_c', '--preset', 'efficientnet-lite', *photos, cat, capture_output=True)
+        check(ours == theirs, f'{ours}\nis not what classify_c prints:\n{theirs}')
+    for arguments, status, saying in ((photos, 2, 'usage:'), ([*photos, '/none.png'], 1, '/none.png (not_found)'),
+                                      (['/none.onnx', photos[1], cat], 1, '/none.onnx')):
+        done = subprocess.run([classify, *arguments], env=env, capture_output=True, text=True)
+        check(done.returncode == status and saying in done.stderr, f'{arguments}: {done}')
+
+
+def static(env):
+    """The library inside the program: it runs without libspinel.so."""
+    if not any(prefix.rglob('libspinel.a')):
+        print('SKIPPED: the Rust binding with libspinel.a (it was not built)')
+        return
+    run('cargo', 'build', '--quiet', '--example', 'classify', '--features', 'static', env={**env,
+        'CARGO_TARGET_DIR': env['CARGO_TARGET_DIR'] + '-static'}, cwd=binding / 'spinel')
+    classify = pathlib.Path(env['CARGO_TARGET_DIR'] + '-static') / 'debug/examples/classify'
+    images = source / 'samples/resnet/images/09_ankle_boot.png'
+    alone = {key: value for key, value in env.items() if key != 'LD_LIBRARY_PATH'}
+    said = run(classify, source / 'samples/resnet/resnet_fashion.onnx', source / 'samples/resnet/synset.txt', images,
+               env=alone, capture_output=True)
+    check('Ankle boot' in said, said)
+
+
+def memory(env):
+    if not shutil.which('valgrind'):
+        print('SKIPPED: memory of the Rust binding (no valgrind)')
+        return
+    messages = run('cargo', 'test', '--quiet', '--no-run', '--tests', '--message-format=json', env=env, cwd=binding / 'spinel',
+                   capture_output=True)
+    programs = [made['executable'] for made in map(json.loads, messages.splitlines())
+                if made.get('executable') and made.get('profile', {}).get('test')]
+    check(len(programs) >= 5, programs)
+    for program in programs:
+        # One test leaks on purpose, and one is long. "Possibly lost" is what Rust's own test harness leaves.
+        run('valgrind', '-q', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--error-exitcode=9',
+            '--errors-for-leak-kinds=definite,indirect', program, '--skip', 'a_forgotten_request', '--skip', 'options', env={**env, 'SPINEL_TEST_VALGRIND': '1'},
+            capture_output=True, cwd=binding / 'spinel')
+
+
+found = toolchains()
+if not found:
+    print('SKIPPED: the Rust binding (no Rust 1.63 or newer)')
+    sys.exit(77)
+run('/usr/bin/env', sys.executable, '-B', source / 'bindings/generate.py', '--check')
+covers()
+shutil.rmtree(prefix, ignore_errors=True)
+for component in ('runtime', 'dev'):
+    run('cmake', '--install', build, '--prefix', prefix, '--component', component, capture_output=True)
+for number, (version, folder) in enumerate(found.items()):
+    env = environment(version, folder)
+    run('cargo', 'test', '--quiet', env=env, cwd=binding)
+    if number == 0:
+        layout(env)
+        lints(env)
+        example(env)
+        static(env)
+        memory(env)
+print('tested with', ', '.join(f'Rust {major}.{minor}' for major, minor in found))
