@@ -127,6 +127,14 @@ pub struct spinel_profile {
     _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
 }
 
+/// The values between the layers of an engine. Immutable.
+#[repr(C)]
+#[derive(Debug)]
+pub struct spinel_layer_values {
+    _opaque: [u8; 0],
+    _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
+}
+
 /// Files and their classes. Immutable.
 #[repr(C)]
 #[derive(Debug)]
@@ -192,8 +200,19 @@ pub type spinel_parallel_for = Option<unsafe extern "C" fn(*mut c_void, i64, spi
 /// must not throw.
 pub type spinel_progress_callback = Option<unsafe extern "C" fn(*mut c_void, *const c_char, f64)>;
 
+/// The host's memory: size_bytes, at least 1, at a multiple of alignment, a power of two; NULL if there is
+/// none. Called from any thread, several at once; must not throw.
+pub type spinel_allocate = Option<unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void>;
+
+/// Takes back what spinel_allocate gave, with the same numbers, on any thread.
+pub type spinel_deallocate = Option<unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize)>;
+
 /// Told that a request is finished, with the user pointer that came with it. It must not release the engine.
 pub type spinel_finished_callback = Option<unsafe extern "C" fn(*mut c_void)>;
+
+/// Receives a value while a run goes on: one at a time, in the order of execution. value and tensor, which is
+/// only read, are borrowed during the call. SPINEL_OK goes on; another code ends the run with that code.
+pub type spinel_inspect_callback = Option<unsafe extern "C" fn(*mut c_void, *const spinel_layer_value, *const spinel_tensor) -> i32>;
 
 /// Sets the outputs' dims before running. Called while a model is loaded.
 pub type spinel_op_shapes = Option<unsafe extern "C" fn(*const spinel_op_api, *mut spinel_op_context, *mut c_void) -> i32>;
@@ -436,6 +455,10 @@ pub struct spinel_engine_options {
     pub cancel: *const spinel_cancel_token,
     pub progress: spinel_progress_callback,
     pub progress_user: *mut c_void,
+    pub allocate: spinel_allocate,
+    pub deallocate: spinel_deallocate,
+    pub allocate_user: *mut c_void,
+    pub inspectable: i32,
 }
 
 impl Default for spinel_engine_options {
@@ -587,6 +610,34 @@ pub struct spinel_layer_time {
 }
 
 impl Default for spinel_layer_time {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
+/// A value of the ONNX file that a compiled model still computes: passes merge nodes, and what lies inside a
+/// merged layer is gone.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_layer_value {
+    pub struct_size: usize,
+    pub name: *const c_char,
+    pub dims: *const i64,
+    pub rank: usize,
+    pub dtype: i32,
+    pub has_rank: i32,
+    pub layer: usize,
+    pub node: *const c_char,
+    pub op: *const c_char,
+    pub sources: *const *const c_char,
+    pub source_count: usize,
+    pub inputs: *const *const c_char,
+    pub input_count: usize,
+}
+
+impl Default for spinel_layer_value {
     /// Zeros, but for struct_size.
     fn default() -> Self {
         // SAFETY: every field may be zero.
@@ -963,10 +1014,9 @@ extern "C" {
     /// Fills in the defaults. NULL is ignored. Any thread.
     pub fn spinel_engine_options_init(options: *mut spinel_engine_options, struct_size: usize);
     /// Loads an ONNX file, or options-\>load_engine; path may then be NULL, and otherwise names the ONNX file that
-    /// it was built from. options may be NULL, and only log_user, parallel_for_user and
-    /// what custom operators use need outlive the call.
-    /// Every operator that is not supported is listed in the error. The caller owns \*engine. Any thread; no thread
-    /// is started yet.
+    /// it was built from. options may be NULL, and only log_user, parallel_for_user, allocate_user and what custom
+    /// operators use need outlive the call. Every operator that is not supported is listed in the error. The
+    /// caller owns \*engine. Any thread; no thread is started yet.
     pub fn spinel_engine_create(path: *const c_char, options: *const spinel_engine_options, engine: *mut *mut spinel_engine, error: *mut *mut spinel_error) -> i32;
     /// Loads a model from memory, which is copied where it is needed. folder is where external data is looked for;
     /// NULL: external data is an error. Otherwise as spinel_engine_create().
@@ -1059,6 +1109,23 @@ extern "C" {
     pub fn spinel_profile_layer(profile: *const spinel_profile, index: usize, layer: *mut spinel_layer_time, error: *mut *mut spinel_error) -> i32;
     /// Frees the profile; NULL is ignored. Any thread.
     pub fn spinel_profile_release(profile: *mut spinel_profile);
+    /// Lists the values in the order of execution. With the inputs' dims (else NULL and 0) the dims are those of
+    /// such a run as far as they are known before running. The caller owns \*values. SPINEL_UNSUPPORTED if the
+    /// target cannot tell. Any thread.
+    pub fn spinel_engine_layer_values(engine: *const spinel_engine, inputs: *const spinel_shape, input_count: usize, values: *mut *mut spinel_layer_values, error: *mut *mut spinel_error) -> i32;
+    /// The number of values; 0 for NULL. Any thread.
+    pub fn spinel_layer_values_count(values: *const spinel_layer_values) -> usize;
+    /// Describes one value in \*value, whose struct_size the caller has set. Its pointers are borrowed until the
+    /// list is released. Any thread.
+    pub fn spinel_layer_values_get(values: *const spinel_layer_values, index: usize, value: *mut spinel_layer_value, error: *mut *mut spinel_error) -> i32;
+    /// Frees the list; NULL is ignored. Any thread.
+    pub fn spinel_layer_values_release(values: *mut spinel_layer_values);
+    /// Runs the model once, as spinel_engine_profile() does, and gives the values of these names (NULL and 0: all
+    /// of spinel_engine_layer_values()) to callback(user, ...), which is called by the thread that calls this
+    /// function or another one and must not throw. The outputs are bit-identical to those of spinel_engine_run(),
+    /// and as described there. SPINEL_NOT_FOUND for another name, SPINEL_UNSUPPORTED if the target cannot do it.
+    /// token may be NULL. Any thread.
+    pub fn spinel_engine_inspect(engine: *const spinel_engine, inputs: *const spinel_tensor, input_count: usize, names: *const *const c_char, name_count: usize, callback: spinel_inspect_callback, user: *mut c_void, outputs: *mut spinel_tensor, output_count: usize, token: *const spinel_cancel_token, error: *mut *mut spinel_error) -> i32;
     /// Fills in the defaults. NULL is ignored. Any thread.
     pub fn spinel_preprocess_options_init(options: *mut spinel_preprocess_options, struct_size: usize);
     /// Replaces all but dtype and limits by a preset: "imagenet", "efficientnet-lite". Options that another thread
