@@ -12,6 +12,10 @@ use std::time::Duration;
 use spinel::{CancelToken, Engine, ErrorCode, Request, Tensor, TensorView};
 use support::{block_on, model, waker};
 
+fn slow() -> Engine {
+    Engine::load(model("slow")).unwrap()
+}
+
 /// So much work that no test sees its end.
 fn long() -> Tensor {
     rows(8192)
