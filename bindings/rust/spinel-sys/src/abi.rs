@@ -52,6 +52,13 @@ pub const SPINEL_FLOAT8E8M0: spinel_dtype = 24;
 pub const SPINEL_UINT2: spinel_dtype = 25;
 pub const SPINEL_INT2: spinel_dtype = 26;
 
+/// What an input or output is. A model with others than tensors can be described, but spinel_engine_run() and
+/// the like refuse it; the C++ API runs it.
+pub type spinel_value_kind = i32;
+pub const SPINEL_KIND_TENSOR: spinel_value_kind = 0;
+pub const SPINEL_KIND_SEQUENCE: spinel_value_kind = 1;
+pub const SPINEL_KIND_OPTIONAL: spinel_value_kind = 2;
+
 /// Whether a batch may be split over the SPAs (the compute partitions of an engine).
 pub type spinel_split = i32;
 pub const SPINEL_SPLIT_PROVEN: spinel_split = 0;
@@ -481,7 +488,7 @@ pub struct spinel_tensor_info {
     pub dtype: i32,
     pub has_rank: i32,
     pub batch_axis: i32,
-    pub reserved: i32,
+    pub kind: i32,
 }
 
 impl Default for spinel_tensor_info {
@@ -1022,7 +1029,7 @@ extern "C" {
     /// NULL: external data is an error. Otherwise as spinel_engine_create().
     pub fn spinel_engine_create_from_memory(model: *const c_void, size_bytes: usize, folder: *const c_char, options: *const spinel_engine_options, engine: *mut *mut spinel_engine, error: *mut *mut spinel_error) -> i32;
     /// Waits for runs under way, frees the engine and ends its threads; NULL is ignored. Requests and tensors that
-    /// came from the engine stay valid. Any thread, except from a log callback.
+    /// came from the engine stay valid. Any thread, except from a callback that the engine makes.
     pub fn spinel_engine_release(engine: *mut spinel_engine);
     /// The number of inputs and of outputs; 0 for NULL. Any thread.
     pub fn spinel_engine_input_count(engine: *const spinel_engine) -> usize;
