@@ -9,6 +9,18 @@ use crate::engine::Engine;
 use crate::error::{check, Result};
 use crate::text::{owned_list, text, texts};
 
+/// What an input or output is. A model with others than tensors can be described, but not run from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ValueKind {
+    /// A tensor.
+    Tensor,
+    /// A sequence of tensors.
+    Sequence,
+    /// A value that may be left out.
+    Optional,
+}
+
 /// An input or output of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,6 +35,8 @@ pub struct TensorInfo {
     pub dim_names: Vec<String>,
     /// The axis that is split over the SPAs.
     pub batch_axis: Option<usize>,
+    /// What it is.
+    pub kind: ValueKind,
 }
 
 impl TensorInfo {
@@ -40,6 +54,11 @@ impl TensorInfo {
             shape: (info.has_rank != 0).then_some(dims),
             dim_names: texts(info.dim_names, info.rank),
             batch_axis: usize::try_from(info.batch_axis).ok(),
+            kind: match info.kind {
+                sys::SPINEL_KIND_SEQUENCE => ValueKind::Sequence,
+                sys::SPINEL_KIND_OPTIONAL => ValueKind::Optional,
+                _ => ValueKind::Tensor,
+            },
         })
     }
 }

@@ -47,7 +47,7 @@ pub use callbacks::LogLevel;
 pub use cancel::CancelToken;
 pub use custom::OpSet;
 pub use dataset::{Batch, Dataset, Ledger, Loader, LoaderOptions, Rejected};
-pub use describe::{available_targets, version, EngineInfo, TensorInfo};
+pub use describe::{available_targets, version, EngineInfo, TensorInfo, ValueKind};
 pub use dtype::{Bf16, DType, Element, F16};
 pub use engine::Engine;
 pub use error::{Error, ErrorCode, Result};

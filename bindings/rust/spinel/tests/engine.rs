@@ -26,6 +26,7 @@ fn an_engine_describes_itself() {
     let sum = &engine.outputs()[0];
     assert_eq!((sum.shape.as_deref(), sum.dtype), (Some(&[None, Some(3)][..]), DType::Float32));
     assert_eq!((sum.dim_names.join(","), sum.batch_axis), ("batch,".into(), Some(0)));
+    assert_eq!(sum.kind, spinel::ValueKind::Tensor);
     assert!(engine.info().splittable && engine.info().target == "cpu" && engine.info().spas >= 1);
     assert_eq!(
         format!("{engine:?}"),
