@@ -72,7 +72,7 @@ const work = {
 };
 
 // Rounds before the measure, rounds measured, and MiB that they may add: V8's heap and malloc's arenas settle slowly.
-const plans = {engines: [10, 60, 60], failures: [10, 60, 12], runs: [10, 60, 12], unplanned: [10, 100, 100],
+const plans = {engines: [10, 60, 60], failures: [10, 60, 12], runs: [10, 150, 12], unplanned: [10, 100, 100],
   cancelled: [10, 60, 40], images: [20, 60, 40], strings: [10, 60, 40], workers: [10, 40, 40]};
 
 async function settle() {
