@@ -56,7 +56,9 @@ Stamp stamp_of(const EngineModel& model, const cpu::Isa& isa) {
 }
 
 Graph load_graph(const std::string& path, const cpu::Isa& isa = cpu::best_isa()) {
-  return load(path, {.isa = &isa, .verify_weights = true, .limits = {}}, [](const Stamp&) {}).graph;
+  return load(path, {.isa = &isa, .verify_weights = true, .limits = {}, .custom_ops = {}},
+              [](const Stamp&) {})
+      .graph;
 }
 
 std::vector<RuntimeValue> run(const Graph& graph, const EngineModel& model) {
