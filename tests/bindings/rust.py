@@ -156,7 +156,7 @@ def memory(env):
         # One test leaks on purpose, and one is long. "Possibly lost" is what Rust's own test harness leaves.
         # Fair: else a test that cancels an endless run may wait for its turn for ever.
         run('valgrind', '-q', '--fair-sched=yes', '--leak-check=full', '--show-leak-kinds=definite,indirect', '--error-exitcode=9',
-            '--errors-for-leak-kinds=definite,indirect', program, '--skip', 'a_forgotten_request', '--skip', 'options', env={**env, 'SPINEL_TEST_VALGRIND': '1'},
+            '--errors-for-leak-kinds=definite,indirect', program, '--test-threads=1', '--skip', 'a_forgotten_request', '--skip', 'options', env={**env, 'SPINEL_TEST_VALGRIND': '1'},
             capture_output=True, cwd=binding / 'spinel')
 
 
