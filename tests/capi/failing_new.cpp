@@ -54,6 +54,10 @@ void* operator new(size_t size_bytes, const std::nothrow_t&) noexcept {
 void* operator new[](size_t size_bytes, const std::nothrow_t&) noexcept {
   return fails() ? nullptr : std::malloc(size_bytes == 0 ? 1 : size_bytes);
 }
+void* operator new(size_t size_bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  const auto bytes = static_cast<size_t>(alignment);
+  return fails() ? nullptr : std::aligned_alloc(bytes, (size_bytes + bytes - 1) / bytes * bytes);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }
