@@ -21,6 +21,7 @@ import onnx
 FOLDER = os.path.join(common.WORK, "model_tools")
 SPINEL = os.path.join(common.BIN, "spinel")
 GIGABYTE = 1 << 30
+ONNXSIM = "onnxsim==0.4.36"  # That of Debian's onnx: 0.8 wants a newer one.
 
 
 def onnxsim():
@@ -31,7 +32,7 @@ def onnxsim():
         return module
     except ImportError:
         pass
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "30", "onnxsim"],
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "30", ONNXSIM],
                           capture_output=True, text=True)
     if done.returncode == 0:
         try:

@@ -285,51 +285,41 @@ TEST_CASE("onnx: failures carry ONNX Runtime's message and the node") {
 
 namespace {
 
-ModelGraph vendor_gelu(const std::string& op) {
+/// Distances of the rows of x from two points.
+std::vector<std::byte> vendor_model(const std::string& op, const Tensor& points) {
   ModelGraph graph;
-  graph.input("x", DType::float32, {std::string("n"), int64_t{4}});
-  graph.node(op, {"x"}, {"y"}, {}, "odd", "com.microsoft").output("y", DType::float32);
-  return graph;
-}
-
-std::vector<std::byte> with_vendor_domain(const ModelGraph& graph) {
-  std::string out;
-  protozero::pbf_writer writer(out);
-  std::string import;
-  protozero::pbf_writer import_writer(import);
-  import_writer.add_string(1, "com.microsoft");
-  import_writer.add_int64(2, 1);
-  writer.add_message(8, import);
-  std::vector<std::byte> bytes = graph.model();
-  const auto* begin = reinterpret_cast<const std::byte*>(out.data());
-  bytes.insert(bytes.end(), begin, begin + out.size());
-  return bytes;
+  graph.input("x", DType::float32, {std::string("n"), int64_t{4}}).constant("points", points);
+  graph.node(op, {"x", "points"}, {"y"}, {{"metric", std::string("sqeuclidean")}}, "odd", "com.microsoft");
+  return graph.output("y", DType::float32).model(17, 8, {"com.microsoft"});
 }
 
 }  // namespace
 
 TEST_CASE("onnx: an operator that Spinel does not know runs, unsplit unless told so") {
-  const auto model = with_vendor_domain(vendor_gelu("QuickGelu"));
+  const Tensor points = random_floats({2, 4}, 3);
+  const auto model = vendor_model("CDist", points);
   const InferEngine engine = InferEngine::from_memory(model, onnx_options(2));
   CHECK(describe(engine.inputs()[0]) == "float32[n, 4]");
   CHECK_FALSE(engine.batch_report().splittable);
-  CHECK_THAT(engine.batch_report().reason, Catch::Contains("QuickGelu"));
+  CHECK_THAT(engine.batch_report().reason, Catch::Contains("CDist"));
   CHECK_FALSE(engine.output_dims(std::vector<Dims>{{3, 4}})[0]);
   const Tensor x = random_floats({3, 4}, 9);
   const Tensor y = engine.run({x})[0];
-  CHECK(y.data<float>()[3] == Approx(x.data<float>()[3] / (1 + std::exp(-1.702 * x.data<float>()[3]))));
+  double expected = 0;  // Row 2 from point 1.
+  for (size_t i = 0; i < 4; ++i)
+    expected += std::pow(double{x.data<float>()[8 + i]} - points.data<float>()[4 + i], 2);
+  CHECK(y.data<float>()[5] == Approx(expected));
   EngineOptions always = onnx_options(2);
   always.split = SplitPolicy::always;
   CHECK(relative_difference(InferEngine::from_memory(model, always).run({x})[0], y) < 1e-6);
-  std::vector<Tensor> given{Tensor(DType::float32, {3, 4})};
+  std::vector<Tensor> given{Tensor(DType::float32, {3, 2})};
   engine.run_into(std::vector<Tensor>{x}, given);
   CHECK(same_bits(given[0], y));
-  std::vector<Tensor> wrong{Tensor(DType::float32, {2, 4})};
-  check_error(ErrorCode::invalid_argument, "float32[3, 4]",
+  std::vector<Tensor> wrong{Tensor(DType::float32, {2, 2})};
+  check_error(ErrorCode::invalid_argument, "float32[3, 2]",
               [&] { engine.run_into(std::vector<Tensor>{x}, wrong); });
-  check_error(ErrorCode::unsupported, "Frobnicate", [&] {
-    InferEngine::from_memory(with_vendor_domain(vendor_gelu("Frobnicate")), onnx_options());
-  });
+  check_error(ErrorCode::unsupported, "Frobnicate",
+              [&] { InferEngine::from_memory(vendor_model("Frobnicate", points), onnx_options()); });
 }
 
 TEST_CASE("onnx: external data is read by Spinel's rules") {
