@@ -26,21 +26,12 @@ ONNXSIM = "onnxsim==0.4.36"  # That of Debian's onnx: 0.8 wants a newer one.
 
 def onnxsim():
     """The module, installed beside onnxruntime; None where it cannot be had."""
-    try:
-        import onnxsim as module
-
-        return module
-    except ImportError:
-        pass
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "30", ONNXSIM],
                           capture_output=True, text=True)
     if done.returncode == 0:
-        try:
-            import onnxsim as module
+        import onnxsim as module
 
-            return module
-        except ImportError:
-            pass
+        return module
     print("SKIPPED: node counts against onnxsim (it could not be installed)")
     return None
 
