@@ -9,16 +9,6 @@ using namespace spinel::capi;
 
 namespace {
 
-std::vector<spinel_engine::Port> ports(const std::vector<TensorInfo>& infos) {
-  std::vector<spinel_engine::Port> out;
-  for (const TensorInfo& info : infos) {
-    auto& port = out.emplace_back(spinel_engine::Port{&info, {}});
-    for (size_t i = 0; i < info.dims.size(); ++i)
-      port.dim_names.push_back(i < info.dim_names.size() ? info.dim_names[i].c_str() : "");
-  }
-  return out;
-}
-
 std::vector<spinel_engine::Pass> passes(const std::vector<PassReport>& reports) {
   std::vector<spinel_engine::Pass> out;
   for (const PassReport& report : reports) {
@@ -32,12 +22,28 @@ std::vector<spinel_engine::Pass> passes(const std::vector<PassReport>& reports) 
 
 }  // namespace
 
+spinel_engine::Port::Port(const TensorInfo& from) : info(&from), fields{} {
+  for (size_t i = 0; i < from.dims.size(); ++i)
+    dim_names.push_back(i < from.dim_names.size() ? from.dim_names[i].c_str() : "");
+  if (from.element) element = std::make_unique<Port>(*from.element);
+  fields.struct_size = sizeof fields;
+  fields.name = from.name.c_str();
+  fields.dims = from.dims.data();
+  fields.rank = from.dims.size();
+  fields.dim_names = dim_names.data();
+  fields.dtype = static_cast<int32_t>(from.dtype);
+  fields.has_rank = from.has_rank ? 1 : 0;
+  fields.batch_axis = from.batch_axis;
+  fields.kind = static_cast<int32_t>(from.kind);
+  fields.element = element ? &element->fields : nullptr;
+}
+
 spinel_engine::spinel_engine(InferEngine made)
     : engine(std::move(made)),
       arithmetic(engine.arithmetic()),
       batch(engine.batch_report()),
-      inputs(ports(engine.inputs())),
-      outputs(ports(engine.outputs())),
+      inputs(engine.inputs().begin(), engine.inputs().end()),
+      outputs(engine.outputs().begin(), engine.outputs().end()),
       passes(::passes(engine.pass_report())) {}
 
 int32_t spinel_engine_create(const char* path, const spinel_engine_options* options, spinel_engine** engine,

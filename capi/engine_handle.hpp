@@ -1,5 +1,6 @@
 // What a spinel_engine holds.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,12 @@ struct spinel_engine {
 
   /// The C view of a TensorInfo: pointers into this handle.
   struct Port {
+    explicit Port(const spinel::TensorInfo& from);
+
     const spinel::TensorInfo* info;
     std::vector<const char*> dim_names;
+    std::unique_ptr<Port> element;  ///< What is in a sequence or an optional.
+    spinel_tensor_info fields;
   };
 
   /// The C view of a PassReport, likewise.

@@ -18,17 +18,7 @@ void describe_port(const Ports& ports, size_t index, const char* kind, spinel_te
   checked_struct_size(info, "info");
   if (index >= ports.size())
     fail(ErrorCode::not_found, "{} {} does not exist; the model has {}", kind, index, ports.size());
-  const spinel_engine::Port& port = ports[index];
-  spinel_tensor_info out{};
-  out.name = port.info->name.c_str();
-  out.dims = port.info->dims.data();
-  out.rank = port.info->dims.size();
-  out.dim_names = port.dim_names.data();
-  out.dtype = static_cast<int32_t>(port.info->dtype);
-  out.has_rank = port.info->has_rank ? 1 : 0;
-  out.batch_axis = port.info->batch_axis;
-  out.kind = static_cast<int32_t>(port.info->kind);
-  write_struct(info, out);
+  write_struct(info, ports[index].fields);
 }
 
 size_t find_port(const Ports& ports, const std::string& name, const char* kind) {

@@ -10,12 +10,6 @@ using namespace spinel::capi;
 
 namespace {
 
-std::vector<const char*> pointers(const std::vector<std::string>& texts) {
-  std::vector<const char*> out;
-  for (const std::string& text : texts) out.push_back(text.c_str());
-  return out;
-}
-
 /// The C view of a LayerValue: pointers into it and into this.
 struct View {
   explicit View(const LayerValue& from)
@@ -67,6 +61,69 @@ void give(spinel_inspect_callback callback, void* user, const LayerValue& value,
          spinel_code_name(code));
 }
 
+/// What the caller puts in the value's place; undefined: nothing.
+Tensor ask(spinel_replace_callback replace, void* user, const LayerValue& value) {
+  const View view(value);
+  const spinel_layer_value fields = view.fields();
+  spinel_tensor given;
+  spinel_tensor_init(&given, sizeof given);
+  const int32_t code = replace(user, &fields, &given);
+  if (code != SPINEL_OK)
+    fail(error_code(code), "the callback ended the inspection at value '{}' with {}", value.name,
+         spinel_code_name(code));
+  if (given.data == nullptr) return {};
+  Tensor tensor = read_input(given, fmt::format("the replacement of value '{}'", value.name));
+  if (tensor.dims() != value.dims || tensor.dtype() == DType::string || value.dtype == DType::string)
+    fail(ErrorCode::invalid_argument, "the replacement of value '{}' is {}; it is {}{}", value.name,
+         describe(tensor), dtype_name(value.dtype), dims_text(value.dims));
+  return tensor;
+}
+
+/// Puts results into the caller's tensors. Throws Error, with nothing written, if one does not fit.
+void store(const std::vector<Tensor>& results, RunBuffers& buffers) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Tensor& target = buffers.outputs[i];
+    if (!target.defined()) continue;
+    if (target.dtype() != results[i].dtype() || target.dims() != results[i].dims())
+      fail(ErrorCode::invalid_argument, "outputs[{}] is {}{}, the result is {}{}", i,
+           dtype_name(target.dtype()), dims_text(target.dims()), dtype_name(results[i].dtype()),
+           dims_text(results[i].dims()));
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    Tensor& target = buffers.outputs[i];
+    if (target.defined())
+      std::memcpy(target.raw(), results[i].raw(), results[i].size_bytes());
+    else
+      target = results[i];
+  }
+  deliver(buffers.targets, buffers.outputs);
+}
+
+std::vector<std::string> read_names(const char* const* names, size_t count) {
+  require_array(names, count, "names");
+  std::vector<std::string> out;
+  for (size_t i = 0; i < count; ++i)
+    out.emplace_back(require_text(names[i], fmt::format("names[{}]", i).c_str()));
+  return out;
+}
+
+void inspect(const spinel_engine& engine, std::vector<std::string> names, spinel_inspect_callback callback,
+             spinel_replace_callback replace, void* user, RunBuffers buffers,
+             const spinel_cancel_token* token) {
+  if (buffers.outputs.size() != engine.outputs.size())
+    misuse("output_count is {}; the model has {}", buffers.outputs.size(), engine.outputs.size());
+  Inspection inspection;
+  inspection.names = std::move(names);
+  if (callback != nullptr)
+    inspection.value = [&](const LayerValue& value, const Tensor& tensor) {
+      give(callback, user, value, tensor);
+    };
+  if (replace != nullptr)
+    inspection.replace = [&](const LayerValue& value) { return ask(replace, user, value); };
+  const CancelToken cancel = token == nullptr ? CancelToken() : token->token;
+  store(engine.engine.inspect(buffers.inputs, inspection, &cancel), buffers);
+}
+
 }  // namespace
 
 struct spinel_layer_values {
@@ -110,33 +167,19 @@ int32_t spinel_engine_inspect(const spinel_engine* engine, const spinel_tensor* 
   return guard(__func__, error, [&] {
     require(engine, "engine");
     if (callback == nullptr) misuse("callback is NULL");
-    require_array(names, name_count, "names");
-    Inspection inspection;
-    for (size_t i = 0; i < name_count; ++i)
-      inspection.names.emplace_back(require_text(names[i], fmt::format("names[{}]", i).c_str()));
-    inspection.value = [&](const LayerValue& value, const Tensor& tensor) {
-      give(callback, user, value, tensor);
-    };
-    RunBuffers buffers = read_buffers(inputs, input_count, outputs, output_count);
-    if (output_count != engine->outputs.size())
-      misuse("output_count is {}; the model has {}", output_count, engine->outputs.size());
-    const CancelToken cancel = token == nullptr ? CancelToken() : token->token;
-    const std::vector<Tensor> results = engine->engine.inspect(buffers.inputs, inspection, &cancel);
-    for (size_t i = 0; i < results.size(); ++i) {
-      const Tensor& target = buffers.outputs[i];
-      if (!target.defined()) continue;
-      if (target.dtype() != results[i].dtype() || target.dims() != results[i].dims())
-        fail(ErrorCode::invalid_argument, "outputs[{}] is {}{}, the result is {}{}", i,
-             dtype_name(target.dtype()), dims_text(target.dims()), dtype_name(results[i].dtype()),
-             dims_text(results[i].dims()));
-    }
-    for (size_t i = 0; i < results.size(); ++i) {
-      Tensor& target = buffers.outputs[i];
-      if (target.defined())
-        std::memcpy(target.raw(), results[i].raw(), results[i].size_bytes());
-      else
-        target = results[i];
-    }
-    deliver(buffers.targets, buffers.outputs);
+    inspect(*engine, read_names(names, name_count), callback, nullptr, user,
+            read_buffers(inputs, input_count, outputs, output_count), token);
+  });
+}
+
+int32_t spinel_engine_replace(const spinel_engine* engine, const spinel_tensor* inputs, size_t input_count,
+                              const char* const* names, size_t name_count, spinel_inspect_callback callback,
+                              spinel_replace_callback replace, void* user, spinel_tensor* outputs,
+                              size_t output_count, const spinel_cancel_token* token, spinel_error** error) {
+  return guard(__func__, error, [&] {
+    require(engine, "engine");
+    if (replace == nullptr) misuse("replace is NULL");
+    inspect(*engine, read_names(names, name_count), callback, replace, user,
+            read_buffers(inputs, input_count, outputs, output_count), token);
   });
 }

@@ -20,4 +20,11 @@ inline const char* require_text(const char* text, const char* argument) {
 /// An optional text argument: "" for NULL.
 inline std::string text_or_empty(const char* text) { return text == nullptr ? std::string() : text; }
 
+/// The texts as C takes them; they stay where they are.
+inline std::vector<const char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<const char*> out;
+  for (const std::string& text : texts) out.push_back(text.c_str());
+  return out;
+}
+
 }  // namespace spinel::capi

@@ -64,8 +64,8 @@ class CancelToken {
 
 /// Where a load stands.
 struct LoadProgress {
-  std::string_view stage;  ///< "read", "import", a pass's name, "plan"; valid during the call.
-  double fraction = 0;     ///< Of the stages, those done before this one.
+  std::string_view stage;  ///< "read", "import", a pass's name, "plan", "done"; valid during the call.
+  double fraction = 0;     ///< Of the stages, those done before this one: 1 for "done".
 };
 
 /// How to load a model. Only `ckpt` is required (and not even that for a model in memory or an engine file).

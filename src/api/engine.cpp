@@ -234,6 +234,7 @@ struct InferEngine::Impl {
     }
     const runtime::ThreadPool::Awake awake(*threads);
     replicas->lease()->run(ordered, results, services(cancel));
+    for (Value& result : results) result = api::owned(std::move(result));
     last_run_seconds.store(seconds_since(start));
     return results;
   }
@@ -310,7 +311,9 @@ struct InferEngine::Impl {
 std::unique_ptr<InferEngine::Impl> InferEngine::load(onnx::ModelSource* source, const EngineOptions& options,
                                                      const std::string& name) {
   try {
-    return std::make_unique<Impl>(source, options);
+    auto impl = std::make_unique<Impl>(source, options);
+    api::report_progress(options, "done", 1);
+    return impl;
   } catch (const Error& error) {
     // What is wrong inside the bytes does not know which file they are.
     throw Error(error.code(), name + error.what(), error.node());

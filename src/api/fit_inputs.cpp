@@ -18,6 +18,11 @@ std::string text_of(const Value& value) {
   return value.empty() ? "empty" : fmt::format("a sequence of {}", value.sequence().size());
 }
 
+bool is_owned(const Value& value) {
+  return value.is_tensor() ? value.tensor().owned()
+                           : value.empty() || std::ranges::all_of(value.sequence(), is_owned);
+}
+
 }  // namespace
 
 bool has_tensors_alone(const backend::Model& model) {
@@ -29,8 +34,16 @@ void require_tensors_alone(const backend::Model& model) {
   const TensorInfo* other = input != nullptr ? input : first_other(model.outputs());
   if (other != nullptr)
     fail(ErrorCode::unsupported,
-         "{} '{}' is {}; only InferEngine::run_values() of the C++ API runs such models",
+         "{} '{}' is {}; run_values() runs such models (spinel_engine_run_values() in C)",
          input != nullptr ? "input" : "output", other->name, describe(*other));
+}
+
+Value owned(Value value) {
+  if (value.is_tensor()) return value.tensor().owned() ? value : Value(value.tensor().clone());
+  if (!value.is_sequence() || is_owned(value)) return value;
+  Sequence elements;
+  for (const Value& element : value.sequence()) elements.push_back(owned(element));
+  return elements;
 }
 
 void check_dtype_and_rank(const TensorInfo& info, const Tensor& input) {

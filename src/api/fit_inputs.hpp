@@ -11,6 +11,9 @@ bool has_tensors_alone(const backend::Model& model);
 /// Throws Error(unsupported) that names the first input or output that is no tensor.
 void require_tensors_alone(const backend::Model& model);
 
+/// The value with every tensor in it that is a view of somebody else's memory copied.
+Value owned(Value value);
+
 /// Throws Error unless the input is a tensor of that dtype and rank.
 void check_dtype_and_rank(const TensorInfo& info, const Tensor& input);
 /// Throws Error unless the value is a tensor or a sequence where the model takes one.

@@ -19,7 +19,9 @@ prefix = scratch / 'prefix'
 # What the binding leaves to C and C++: folders of images in batches, metrics, operators written in the host's language,
 # values between layers, memory of the host's (Go's garbage collector cannot lend any); and what Go does itself.
 left_out = re.compile(r'spinel_(dataset|loader|batch|accuracy|custom_op|op_set_add|engine_find|preprocess_(file|encoded|rgb)|'
-                      r'tensor_(difference|init)|image_init|layer_values|engine_layer_values|engine_inspect)')
+                      r'tensor_(difference|init)|image_init|layer_values|engine_layer_values|engine_inspect|'
+                      r'value_|engine_(run_values|replace)|(check|simplify|convert)_options_init|(simplify|convert)_model|'
+                      r'simplify_steps|float16_keep_list|tool_report|cancel_token_is_cancelled)')
 left_out_options = {'allocate', 'deallocate', 'allocate_user', 'inspectable'}
 
 

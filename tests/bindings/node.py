@@ -18,7 +18,9 @@ binding = scratch / 'host/node_modules/spinel'
 # language (which would have to run on JavaScript's one thread), values between layers, memory of the host's; and what
 # JavaScript does itself.
 left_out = re.compile(r'spinel_(dataset|loader|batch|accuracy|custom_op|op_set_add|engine_find|preprocess_(file|encoded|rgb)|'
-                      r'tensor_difference|layer_values|engine_layer_values|engine_inspect)')
+                      r'tensor_difference|layer_values|engine_layer_values|engine_inspect|'
+                      r'value_|engine_(run_values|replace)|(check|simplify|convert)_options_init|(simplify|convert)_model|'
+                      r'simplify_steps|float16_keep_list|tool_report|cancel_token_is_cancelled)')
 left_out_options = {'allocate', 'deallocate', 'allocate_user', 'inspectable', 'parallel_for', 'parallel_for_user'}
 
 

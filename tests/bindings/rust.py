@@ -19,7 +19,9 @@ oldest = (1, 63)
 # What the binding has no use for: Rust does it itself, a call for several does it for one, or it is left out (docs/rust.md).
 left_out = re.compile(r'spinel_(engine_find|preprocess_(file|encoded|rgb)|tensor_init|image_init|loader_options_init|'
                       r'engine_options_init|custom_op_init|op_set_add|'
-                      r'engine_(layer_values|inspect)|layer_values)')
+                      r'engine_(layer_values|inspect)|layer_values|'
+                      r'value_|engine_(run_values|replace)|(check|simplify|convert)_options_init|(simplify|convert)_model|'
+                      r'simplify_steps|float16_keep_list|tool_report|cancel_token_is_cancelled)')
 
 not_set = ('struct_size', 'reserved', 'allocate', 'deallocate', 'allocate_user', 'inspectable')
 

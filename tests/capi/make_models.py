@@ -15,9 +15,9 @@ def value(name, dtype, dims):
     return helper.make_tensor_value_info(name, dtype, dims)
 
 
-def save(name, nodes, inputs, outputs, initializers=()):
+def save(name, nodes, inputs, outputs, initializers=(), opset=13):
     graph = helper.make_graph(list(nodes), name, inputs, outputs, list(initializers))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 13), helper.make_opsetid('custom', 2)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', opset), helper.make_opsetid('custom', 2)])
     model.ir_version = 8
     (folder / f'{name}.onnx').write_bytes(model.SerializeToString())
     return model
@@ -49,6 +49,26 @@ save('strings', [helper.make_node('Identity', ['in'], ['out'], name='copy')],
 save('sequence', [helper.make_node('SequenceAt', ['sequence', 'place'], ['element'], name='at')],
      [helper.make_tensor_sequence_value_info('sequence', FLOAT, ['n']), value('place', INT64, [])],
      [value('element', FLOAT, ['n'])])
+
+# Sequences and an optional, in and out: all that came, one element more, and whether there was one.
+sequence = helper.make_sequence_type_proto(helper.make_tensor_type_proto(FLOAT, ['n']))
+optional = helper.make_optional_type_proto(helper.make_tensor_type_proto(FLOAT, ['m']))
+save('values', [helper.make_node('Identity', ['sequence'], ['same'], name='same'),
+                helper.make_node('SequenceInsert', ['sequence', 'x'], ['longer'], name='insert'),
+                helper.make_node('Identity', ['optional'], ['maybe'], name='maybe'),
+                helper.make_node('OptionalHasElement', ['optional'], ['has'], name='has')],
+     [helper.make_value_info('sequence', sequence), value('x', FLOAT, ['n']), helper.make_value_info('optional', optional)],
+     [helper.make_value_info('same', sequence), helper.make_value_info('longer', sequence),
+      helper.make_value_info('maybe', optional), value('has', TensorProto.BOOL, [])], opset=17)
+
+# What the tools have something to do with: an Identity, constants to fold, and one that float16 cannot hold.
+save('tools', [helper.make_node('Add', ['one', 'two'], ['three'], name='fold'),
+               helper.make_node('Identity', ['x'], ['y'], name='idle'),
+               helper.make_node('Mul', ['y', 'three'], ['z'], name='scale'),
+               helper.make_node('Min', ['z', 'large'], ['out'], name='limit')],
+     [value('x', FLOAT, ['n', 2])], [value('out', FLOAT, ['n', 2])],
+     [numpy_helper.from_array(np.array([1, 2], np.float32), 'one'), numpy_helper.from_array(np.array([2, 1], np.float32), 'two'),
+      numpy_helper.from_array(np.array([1e6, 1e-9], np.float32), 'large')])
 
 # Outputs that are the input, and a constant.
 save('pass', [helper.make_node('Identity', ['x'], ['copy'], name='copy'),

@@ -29,6 +29,8 @@ struct Release {
   void operator()(spinel_request* p) const { spinel_request_release(p); }
   void operator()(spinel_cancel_token* p) const { spinel_cancel_token_release(p); }
   void operator()(spinel_profile* p) const { spinel_profile_release(p); }
+  void operator()(spinel_value* p) const { spinel_value_release(p); }
+  void operator()(spinel_tool_report* p) const { spinel_tool_report_release(p); }
   void operator()(spinel_dataset* p) const { spinel_dataset_release(p); }
   void operator()(spinel_loader* p) const { spinel_loader_release(p); }
   void operator()(spinel_batch* p) const { spinel_batch_release(p); }

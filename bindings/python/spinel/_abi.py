@@ -92,6 +92,7 @@ spinel_allocate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_si
 spinel_deallocate = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
 spinel_finished_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 spinel_inspect_callback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+spinel_replace_callback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 spinel_op_shapes = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 spinel_op_create = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 spinel_op_compute = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
@@ -241,6 +242,7 @@ class spinel_tensor_info(ctypes.Structure):
         ('has_rank', ctypes.c_int32),
         ('batch_axis', ctypes.c_int32),
         ('kind', ctypes.c_int32),
+        ('element', ctypes.c_void_p),
     ]
 
 
@@ -330,6 +332,107 @@ class spinel_layer_value(ctypes.Structure):
         ('source_count', ctypes.c_size_t),
         ('inputs', ctypes.c_void_p),
         ('input_count', ctypes.c_size_t),
+    ]
+
+
+class spinel_named_shape(ctypes.Structure):
+    _fields_ = [
+        ('name', ctypes.c_char_p),
+        ('dims', ctypes.c_void_p),
+        ('rank', ctypes.c_size_t),
+    ]
+
+
+class spinel_check_options(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('runs', ctypes.c_int32),
+        ('required', ctypes.c_int32),
+        ('input_shapes', ctypes.c_void_p),
+        ('input_shape_count', ctypes.c_size_t),
+        ('tolerance', ctypes.c_double),
+    ]
+
+
+class spinel_simplify_options(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('input_shapes', ctypes.c_void_p),
+        ('input_shape_count', ctypes.c_size_t),
+        ('skip_steps', ctypes.c_void_p),
+        ('skip_step_count', ctypes.c_size_t),
+        ('max_folded_bytes', ctypes.c_uint64),
+        ('inline_functions', ctypes.c_int32),
+        ('keep_initializer_inputs', ctypes.c_int32),
+        ('external_data', ctypes.c_int32),
+        ('reserved', ctypes.c_int32),
+        ('check', ctypes.c_void_p),
+        ('limits', ctypes.c_void_p),
+    ]
+
+
+class spinel_convert_options(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('keep_ops', ctypes.c_void_p),
+        ('keep_op_count', ctypes.c_size_t),
+        ('keep_nodes', ctypes.c_void_p),
+        ('keep_node_count', ctypes.c_size_t),
+        ('convert_ops', ctypes.c_void_p),
+        ('convert_op_count', ctypes.c_size_t),
+        ('keep_inputs', ctypes.c_void_p),
+        ('keep_input_count', ctypes.c_size_t),
+        ('dtype', ctypes.c_int32),
+        ('keep_io_types', ctypes.c_int32),
+        ('external_data', ctypes.c_int32),
+        ('reserved', ctypes.c_int32),
+        ('check', ctypes.c_void_p),
+        ('limits', ctypes.c_void_p),
+    ]
+
+
+class spinel_count(ctypes.Structure):
+    _fields_ = [
+        ('name', ctypes.c_char_p),
+        ('count', ctypes.c_int64),
+    ]
+
+
+class spinel_clamped_tensor(ctypes.Structure):
+    _fields_ = [
+        ('name', ctypes.c_char_p),
+        ('elements', ctypes.c_int64),
+        ('clamped', ctypes.c_int64),
+        ('flushed', ctypes.c_int64),
+    ]
+
+
+class spinel_tool_info(ctypes.Structure):
+    _fields_ = [
+        ('struct_size', ctypes.c_size_t),
+        ('bytes_before', ctypes.c_uint64),
+        ('bytes_after', ctypes.c_uint64),
+        ('operators_before', ctypes.c_void_p),
+        ('operator_before_count', ctypes.c_size_t),
+        ('operators_after', ctypes.c_void_p),
+        ('operator_after_count', ctypes.c_size_t),
+        ('changes', ctypes.c_void_p),
+        ('change_count', ctypes.c_size_t),
+        ('files', ctypes.c_void_p),
+        ('file_count', ctypes.c_size_t),
+        ('notes', ctypes.c_void_p),
+        ('note_count', ctypes.c_size_t),
+        ('kept', ctypes.c_void_p),
+        ('kept_count', ctypes.c_size_t),
+        ('clamped', ctypes.c_void_p),
+        ('clamped_count', ctypes.c_size_t),
+        ('converted_tensors', ctypes.c_int64),
+        ('check_skipped', ctypes.c_char_p),
+        ('max_difference', ctypes.c_double),
+        ('relative_difference', ctypes.c_double),
+        ('diff2', ctypes.c_double),
+        ('check_runs', ctypes.c_int32),
+        ('bit_equal', ctypes.c_int32),
     ]
 
 
@@ -554,6 +657,14 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     'spinel_tensor_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
     'spinel_tensor_release': (None, [ctypes.c_void_p]),
     'spinel_tensor_bytes': (ctypes.c_int32, [ctypes.c_int32, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_value_create_tensor': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_value_create_sequence': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_value_create_empty': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_value_get_kind': (ctypes.c_int32, [ctypes.c_void_p]),
+    'spinel_value_count': (ctypes.c_size_t, [ctypes.c_void_p]),
+    'spinel_value_get_element': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_value_get_tensor': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_value_release': (None, [ctypes.c_void_p]),
     'spinel_limits_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
     'spinel_engine_options_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
     'spinel_engine_create': (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
@@ -573,8 +684,10 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     'spinel_engine_pass': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_cancel_token_create': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_cancel_token_cancel': (None, [ctypes.c_void_p]),
+    'spinel_cancel_token_is_cancelled': (ctypes.c_int32, [ctypes.c_void_p]),
     'spinel_cancel_token_release': (None, [ctypes.c_void_p]),
     'spinel_engine_run': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_engine_run_values': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_engine_run_async': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_request_wait': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_request_on_finished': (ctypes.c_int32, [ctypes.c_void_p, spinel_finished_callback, ctypes.c_void_p, ctypes.c_void_p]),
@@ -591,6 +704,16 @@ FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     'spinel_layer_values_get': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
     'spinel_layer_values_release': (None, [ctypes.c_void_p]),
     'spinel_engine_inspect': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, spinel_inspect_callback, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_engine_replace': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, spinel_inspect_callback, spinel_replace_callback, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_check_options_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
+    'spinel_simplify_options_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
+    'spinel_convert_options_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
+    'spinel_simplify_model': (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_convert_model': (ctypes.c_int32, [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_simplify_steps': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_float16_keep_list': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_tool_report_describe': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
+    'spinel_tool_report_release': (None, [ctypes.c_void_p]),
     'spinel_preprocess_options_init': (None, [ctypes.c_void_p, ctypes.c_size_t]),
     'spinel_preprocess_options_preset': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]),
     'spinel_preprocess_options_input_size': (ctypes.c_int32, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p]),

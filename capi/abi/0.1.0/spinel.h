@@ -3,6 +3,10 @@
  * Codes and errors. Functions that can fail return an int32_t: SPINEL_OK (0) or another spinel_code. The last
  * parameter, spinel_error **error, may be NULL. On failure it receives a new error that the caller releases
  * with spinel_error_release(); on success it is left alone. What it pointed to before is never released.
+ * Every function may answer SPINEL_INVALID_ARGUMENT (a pointer that must not be NULL, a struct_size, flag,
+ * number or text that is not what it takes), SPINEL_NOT_FOUND (an index or name of what does not exist),
+ * SPINEL_UNSUPPORTED (a field of a struct that this version does not know), SPINEL_OUT_OF_MEMORY and
+ * SPINEL_INTERNAL; comments name the other codes, and these where it is not plain what they stand for.
  *
  * Failure. On failure every output is as it was before the call and nothing needs cleaning up, except where a
  * comment says otherwise. No exception, signal, exit or abort comes out of the library, and it prints
@@ -89,8 +93,8 @@ enum spinel_dtype {
   SPINEL_INT2 = 26
 };
 
-/* What an input or output is. A model with others than tensors can be described, but spinel_engine_run() and
- * the like refuse it; the C++ API runs it. */
+/* What an input, an output or a spinel_value is. Models with others than tensors are run by
+ * spinel_engine_run_values(); the other functions that run refuse them. */
 enum spinel_value_kind { SPINEL_KIND_TENSOR = 0, SPINEL_KIND_SEQUENCE = 1, SPINEL_KIND_OPTIONAL = 2 };
 
 /* Whether a batch may be split over the SPAs (the compute partitions of an engine). */
@@ -202,9 +206,55 @@ SPINEL_API void spinel_tensor_init(spinel_tensor* tensor, size_t struct_size);
  * with it. */
 SPINEL_API void spinel_tensor_release(spinel_tensor* tensor);
 
-/* The bytes that a dense tensor takes. Fails for an unknown dtype, negative dims and overflow. Any thread. */
+/* The bytes that a dense tensor takes. SPINEL_INVALID_ARGUMENT for an unknown dtype, negative dims and
+ * overflow. Any thread. */
 SPINEL_API int32_t spinel_tensor_bytes(int32_t dtype, const int64_t* dims, size_t rank, size_t* size_bytes,
                                        spinel_error** error);
+
+/* ---- Values: tensors, sequences, optionals --------------------------------------------------------------
+ */
+
+/* What a model takes and gives: a tensor, a sequence of values, or an optional without an element. A filled
+ * optional is its element, as it is in ONNX Runtime. Values are immutable and share their elements: each may
+ * be released before or after those that it was made from. */
+typedef struct spinel_value spinel_value;
+
+/* Makes a value of a tensor with data. What the library allocated is shared with *tensor, which may be
+ * released at once. The caller's memory is not copied either: it must stay as it is until the value, and all
+ * sequences that it was put into, are released (SPINEL_STRING is copied). The caller owns *value. Any thread.
+ */
+SPINEL_API int32_t spinel_value_create_tensor(const spinel_tensor* tensor, spinel_value** value,
+                                              spinel_error** error);
+
+/* Makes a sequence of count values, which may be 0; elements may be NULL then. The caller owns *value. Any
+ * thread. */
+SPINEL_API int32_t spinel_value_create_sequence(const spinel_value* const* elements, size_t count,
+                                                spinel_value** value, spinel_error** error);
+
+/* Makes an optional without an element. The caller owns *value. Any thread. */
+SPINEL_API int32_t spinel_value_create_empty(spinel_value** value, spinel_error** error);
+
+/* The spinel_value_kind: of what is in it for a filled optional, SPINEL_KIND_OPTIONAL for one without an
+ * element and for NULL. Any thread. */
+SPINEL_API int32_t spinel_value_get_kind(const spinel_value* value);
+
+/* The number of a sequence's elements; 0 for other values and for NULL. Any thread. */
+SPINEL_API size_t spinel_value_count(const spinel_value* value);
+
+/* An element of a sequence. The caller owns *element. SPINEL_INVALID_ARGUMENT if it is no sequence,
+ * SPINEL_NOT_FOUND if index is too high. Any thread. */
+SPINEL_API int32_t spinel_value_get_element(const spinel_value* value, size_t index, spinel_value** element,
+                                            spinel_error** error);
+
+/* The tensor of a value, as an output (see spinel_tensor): copied to tensor->data, whose dtype and dims must
+ * be those of the value; with data NULL the library fills in every field with what the value has, shared with
+ * it and thus only to be read (memory of the caller's is copied), and the caller gives it back with
+ * spinel_tensor_release(). SPINEL_INVALID_ARGUMENT if the value is no tensor. Any thread. */
+SPINEL_API int32_t spinel_value_get_tensor(const spinel_value* value, spinel_tensor* tensor,
+                                           spinel_error** error);
+
+/* Frees the value; NULL is ignored. Any thread. */
+SPINEL_API void spinel_value_release(spinel_value* value);
 
 /* ---- Loading an engine ----------------------------------------------------------------------------------
  */
@@ -247,8 +297,9 @@ typedef void (*spinel_task)(void* data, int64_t index);
 typedef void (*spinel_parallel_for)(void* user, int64_t count, spinel_task task, void* data);
 
 /* Told by the thread that loads that a stage begins: its name ("read", "import", a pass's, "plan"), borrowed
- * during the call, and how much of the stages is done, in [0, 1]. user is what came with the callback. It
- * must not throw. */
+ * during the call, and how much of the stages is done, in [0, 1]. The last call, with "done" and 1, says that
+ * the load has succeeded unless it is cancelled in it. user is what came with the callback. It must not
+ * throw. */
 typedef void (*spinel_progress_callback)(void* user, const char* stage, double fraction);
 
 /* The host's memory: size_bytes, at least 1, at a multiple of alignment, a power of two; NULL if there is
@@ -304,14 +355,15 @@ typedef struct spinel_engine_options {
   spinel_parallel_for parallel_for;
   void* parallel_for_user;
   /* Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512", "avx2" or "portable";
-   * an error if this machine lacks it. NULL: the best that it has. */
+   * SPINEL_UNSUPPORTED if this machine lacks it, SPINEL_NOT_FOUND for another name. NULL: the best that it
+   * has. */
   const char* isa;
   /* 1: times the candidate kernels of each layer on this machine while compiling, and keeps the fastest. */
   int32_t tune;
   /* 1: all of an engine file is verified, its weights' checksum too; 0: all but the weights' values. */
   int32_t verify_weights;
-  /* An engine file to load instead of compiling; an error if it was built by another version, for another
-   * instruction set, or with other options than those given here. NULL: none. */
+  /* An engine file to load instead of compiling; SPINEL_UNSUPPORTED if it was built by another version, for
+   * another instruction set, or with other options than those given here. NULL: none. */
   const char* load_engine;
   /* The configuration of the graph passes as JSON text; at most one of it and pass_path. NULL: none. */
   const char* pass_json;
@@ -343,12 +395,14 @@ typedef struct spinel_engine spinel_engine;
 /* Loads an ONNX file, or options->load_engine; path may then be NULL, and otherwise names the ONNX file that
  * it was built from. options may be NULL, and only log_user, parallel_for_user, allocate_user and what custom
  * operators use need outlive the call. Every operator that is not supported is listed in the error. The
- * caller owns *engine. Any thread; no thread is started yet. */
+ * caller owns *engine. SPINEL_NOT_FOUND for a file, target or input that does not exist, SPINEL_IO,
+ * SPINEL_BAD_MODEL, SPINEL_BAD_DATA (a pass file), SPINEL_UNSUPPORTED, SPINEL_LIMIT_EXCEEDED,
+ * SPINEL_CANCELLED. Any thread; no thread is started yet. */
 SPINEL_API int32_t spinel_engine_create(const char* path, const spinel_engine_options* options,
                                         spinel_engine** engine, spinel_error** error);
 
 /* Loads a model from memory, which is copied where it is needed. folder is where external data is looked for;
- * NULL: external data is an error. Otherwise as spinel_engine_create(). */
+ * NULL: external data is SPINEL_BAD_MODEL. Otherwise as spinel_engine_create(). */
 SPINEL_API int32_t spinel_engine_create_from_memory(const void* model, size_t size_bytes, const char* folder,
                                                     const spinel_engine_options* options,
                                                     spinel_engine** engine, spinel_error** error);
@@ -370,7 +424,10 @@ typedef struct spinel_tensor_info {
   int32_t dtype;                /* spinel_dtype: what a run takes or gives. */
   int32_t has_rank;             /* 0 if the model leaves even the rank open. */
   int32_t batch_axis;           /* The axis that is split over the SPAs; -1: none. */
-  int32_t kind;                 /* spinel_value_kind; but for tensors the name alone means something. */
+  int32_t kind; /* spinel_value_kind; of others than tensors only name and element mean something. */
+  /* What is in a sequence or an optional, without a name; NULL for a tensor. Its struct_size is the
+   * library's. */
+  const struct spinel_tensor_info* element;
 } spinel_tensor_info;
 
 /* The number of inputs and of outputs; 0 for NULL. Any thread. */
@@ -391,8 +448,9 @@ SPINEL_API int32_t spinel_engine_find_output(const spinel_engine* engine, const 
                                              spinel_error** error);
 
 /* The dims of one output for the given dims of all inputs. Writes at most capacity numbers to dims (NULL if
- * capacity is 0) and the rank to *rank; a rank above capacity is an error unless capacity is 0. *known
- * becomes 0, and nothing else is written, if only running tells. Any thread. */
+ * capacity is 0) and the rank to *rank; a rank above capacity is SPINEL_INVALID_ARGUMENT unless capacity is
+ * 0, as are dims that the model does not take. *known becomes 0, and nothing else is written, if only running
+ * tells. Any thread. */
 SPINEL_API int32_t spinel_engine_output_dims(const spinel_engine* engine, const spinel_shape* inputs,
                                              size_t input_count, size_t output_index, int64_t* dims,
                                              size_t capacity, size_t* rank, int32_t* known,
@@ -490,6 +548,9 @@ SPINEL_API int32_t spinel_cancel_token_create(spinel_cancel_token** token, spine
  * thread. */
 SPINEL_API void spinel_cancel_token_cancel(spinel_cancel_token* token);
 
+/* 1 if the token was cancelled, else 0; 0 for NULL. Any thread. */
+SPINEL_API int32_t spinel_cancel_token_is_cancelled(const spinel_cancel_token* token);
+
 /* Frees the token; NULL is ignored. Loads and runs that were given it go on. Any thread. */
 SPINEL_API void spinel_cancel_token_release(spinel_cancel_token* token);
 
@@ -497,10 +558,22 @@ SPINEL_API void spinel_cancel_token_release(spinel_cancel_token* token);
  * that of spinel_engine_output(); see spinel_tensor for what is written to them. token may be NULL. Buffers
  * are used without copies. When the arguments are refused the outputs are untouched; when a run fails or is
  * cancelled under way, the bytes in the caller's output buffers are unspecified and the structs untouched.
- * Any thread; concurrent runs share the SPAs, first come, first served. */
+ * SPINEL_INVALID_ARGUMENT for a number, dtype or dims of tensors that the model does not take, and where a
+ * node fails over its data, SPINEL_UNSUPPORTED for a model of others than tensors, SPINEL_LIMIT_EXCEEDED,
+ * SPINEL_CANCELLED. Any thread; concurrent runs share the SPAs, first come, first served. */
 SPINEL_API int32_t spinel_engine_run(const spinel_engine* engine, const spinel_tensor* inputs,
                                      size_t input_count, spinel_tensor* outputs, size_t output_count,
                                      const spinel_cancel_token* token, spinel_error** error);
+
+/* Runs a model whose inputs and outputs may be sequences and optionals; a model of tensors alone, too, as
+ * spinel_engine_run() does. inputs are in the order of spinel_engine_input(); outputs has room for one value
+ * an output, in the order of spinel_engine_output(), which the caller owns. One SPA runs the whole. Data that
+ * falls short of fixed dims is refused unless the model is of tensors alone. If it fails, no output is
+ * written. token may be NULL. SPINEL_INVALID_ARGUMENT for a value of another kind, dtype or shape than the
+ * input's, SPINEL_UNSUPPORTED if the target runs models of tensors alone. Any thread. */
+SPINEL_API int32_t spinel_engine_run_values(const spinel_engine* engine, const spinel_value* const* inputs,
+                                            size_t input_count, spinel_value** outputs, size_t output_count,
+                                            const spinel_cancel_token* token, spinel_error** error);
 
 /* A run in the background. */
 typedef struct spinel_request spinel_request;
@@ -508,7 +581,7 @@ typedef struct spinel_request spinel_request;
 /* Starts a run and returns at once; runs start in the order of the calls. The input structs are copied; the
  * buffers of inputs and outputs and the outputs array stay in place, unused by the caller, until
  * spinel_request_wait() has said that the run is finished or the request is released. The caller owns
- * *request. Any thread. */
+ * *request. What is wrong with the structs fails here, all else in spinel_request_wait(). Any thread. */
 SPINEL_API int32_t spinel_engine_run_async(const spinel_engine* engine, const spinel_tensor* inputs,
                                            size_t input_count, spinel_tensor* outputs, size_t output_count,
                                            spinel_request** request, spinel_error** error);
@@ -526,8 +599,8 @@ typedef void (*spinel_finished_callback)(void* user);
 
 /* Has callback(user) called once when the run is finished, on the engine's thread, or before this function
  * returns if it already is. spinel_request_wait() then returns at once, in the callback too. A request takes
- * one callback; a second is an error. Releasing the request waits for a callback under way in another thread.
- * Any thread. */
+ * one callback; a second is SPINEL_INVALID_ARGUMENT. Releasing the request waits for a callback under way in
+ * another thread. Any thread. */
 SPINEL_API int32_t spinel_request_on_finished(spinel_request* request, spinel_finished_callback callback,
                                               void* user, spinel_error** error);
 
@@ -633,6 +706,167 @@ SPINEL_API int32_t spinel_engine_inspect(const spinel_engine* engine, const spin
                                          size_t output_count, const spinel_cancel_token* token,
                                          spinel_error** error);
 
+/* Asked for other elements of a value, right after the spinel_inspect_callback for it. *replacement comes
+ * without data; left so, nothing changes. Filled in with a tensor of the caller's, of the value's dims and of
+ * any numeric dtype, which is converted, it takes the value's place, so that what follows is computed from
+ * it; its data stays in place until this function is called again or the run ends, and is never freed by the
+ * library. SPINEL_OK goes on; another code ends the run with that code. */
+typedef int32_t (*spinel_replace_callback)(void* user, const spinel_layer_value* value,
+                                           spinel_tensor* replacement);
+
+/* As spinel_engine_inspect(), and asks replace(user, ...) for other elements of each value. callback may be
+ * NULL. Values that are views of others are not asked about: they follow those. SPINEL_INVALID_ARGUMENT for a
+ * replacement of other dims; SPINEL_UNSUPPORTED for target "onnx". Any thread. */
+SPINEL_API int32_t spinel_engine_replace(const spinel_engine* engine, const spinel_tensor* inputs,
+                                         size_t input_count, const char* const* names, size_t name_count,
+                                         spinel_inspect_callback callback, spinel_replace_callback replace,
+                                         void* user, spinel_tensor* outputs, size_t output_count,
+                                         const spinel_cancel_token* token, spinel_error** error);
+
+/* ---- ONNX files to ONNX files ---------------------------------------------------------------------------
+ *
+ * Both tools read the ONNX file at model with its external data, and write another one, at out, which appears
+ * whole or not at all. Then the two are run by target "cpu" on the same random inputs and compared; if the
+ * new one computes something else, nothing is left at out and the call fails. Names, metadata and whatever is
+ * not understood stay as they are. Failures beside those of the arguments: SPINEL_NOT_FOUND (a file, or a
+ * name that the model lacks), SPINEL_IO, SPINEL_BAD_MODEL, SPINEL_UNSUPPORTED, SPINEL_LIMIT_EXCEEDED, and
+ * SPINEL_INTERNAL if the check finds a difference. */
+
+/* Dims of an input. */
+typedef struct spinel_named_shape {
+  const char* name;
+  const int64_t* dims;
+  size_t rank;
+} spinel_named_shape;
+
+/* How a new file is compared with the old one. */
+typedef struct spinel_check_options {
+  size_t struct_size;
+  int32_t runs;     /* 0: no check. 3. */
+  int32_t required; /* 1: a model that cannot be run (an operator that is unknown, say) is a failure. */
+  /* Dims of inputs for the check alone; others are tried: 1 and 2 for the batch, 64, 224, 16 ... */
+  const spinel_named_shape* input_shapes;
+  size_t input_shape_count;
+  /* Greatest difference over the greatest magnitude of an output that is accepted; below 0: 1e-5 for float32,
+   * 5e-3 for 16-bit floats. Integers, bools and strings must be equal. -1. */
+  double tolerance;
+} spinel_check_options;
+
+/* What to simplify. */
+typedef struct spinel_simplify_options {
+  size_t struct_size;
+  /* New dims of inputs; 0 or less leaves a dim as it is. A dim's name stands for one number in the whole
+   * model. */
+  const spinel_named_shape* input_shapes;
+  size_t input_shape_count;
+  const char* const* skip_steps; /* Steps of spinel_simplify_steps() to leave out. */
+  size_t skip_step_count;
+  uint64_t max_folded_bytes; /* Bytes by which a folded constant may exceed what vanishes with it. 1 MiB. */
+  int32_t inline_functions;  /* 1: puts the bodies of the model's functions in place of their calls. */
+  int32_t keep_initializer_inputs;   /* 1: weights that are listed as inputs stay. */
+  int32_t external_data;             /* 1: weights go into a second file, "<out>.data". */
+  int32_t reserved;                  /* 0 */
+  const spinel_check_options* check; /* NULL: the defaults. */
+  const spinel_limits* limits;       /* NULL: the defaults. */
+} spinel_simplify_options;
+
+/* What to convert, and what not. */
+typedef struct spinel_convert_options {
+  size_t struct_size;
+  const char* const* keep_ops; /* Operators that stay in float32, with casts around them. */
+  size_t keep_op_count;
+  const char* const* keep_nodes; /* The same of single nodes. */
+  size_t keep_node_count;
+  const char* const* convert_ops; /* Of spinel_float16_keep_list(), or of other domains: convert them too. */
+  size_t convert_op_count;
+  const char* const* keep_inputs; /* Inputs that stay float32. */
+  size_t keep_input_count;
+  int32_t dtype;                     /* What float32 becomes: SPINEL_FLOAT16. */
+  int32_t keep_io_types;             /* 1: all inputs and outputs stay as they are. */
+  int32_t external_data;             /* 1: weights go into a second file, "<out>.data". */
+  int32_t reserved;                  /* 0 */
+  const spinel_check_options* check; /* NULL: 1 run, and a tolerance of 0.05. */
+  const spinel_limits* limits;       /* NULL: the defaults. */
+} spinel_convert_options;
+
+/* Each fills in the defaults, which are named above. NULL is ignored. Any thread. */
+SPINEL_API void spinel_check_options_init(spinel_check_options* options, size_t struct_size);
+SPINEL_API void spinel_simplify_options_init(spinel_simplify_options* options, size_t struct_size);
+SPINEL_API void spinel_convert_options_init(spinel_convert_options* options, size_t struct_size);
+
+/* What a tool has done. Immutable. */
+typedef struct spinel_tool_report spinel_tool_report;
+
+/* Writes a model that computes the same with fewer nodes: constants folded, shapes stated, nodes removed and
+ * merged. options may be NULL. report may be NULL; else the caller owns *report. Any thread. */
+SPINEL_API int32_t spinel_simplify_model(const char* model, const char* out,
+                                         const spinel_simplify_options* options, spinel_tool_report** report,
+                                         spinel_error** error);
+
+/* Writes a model whose float32 values are float16: weights, inputs, outputs and what is computed between
+ * them, in subgraphs too. options may be NULL. report may be NULL; else the caller owns *report. Any thread.
+ */
+SPINEL_API int32_t spinel_convert_model(const char* model, const char* out,
+                                        const spinel_convert_options* options, spinel_tool_report** report,
+                                        spinel_error** error);
+
+/* The steps of spinel_simplify_model(), in order. The caller owns *steps. Any thread. */
+SPINEL_API int32_t spinel_simplify_steps(spinel_strings** steps, spinel_error** error);
+
+/* The operators that spinel_convert_model() leaves in float32 unless convert_ops names them. The caller owns
+ * *operators. Any thread. */
+SPINEL_API int32_t spinel_float16_keep_list(spinel_strings** operators, spinel_error** error);
+
+/* How many there are of something. */
+typedef struct spinel_count {
+  const char* name;
+  int64_t count;
+} spinel_count;
+
+/* A constant whose values float16 could not hold. */
+typedef struct spinel_clamped_tensor {
+  const char* name;
+  int64_t elements;
+  int64_t clamped; /* Beyond +-65504, which they became. */
+  int64_t flushed; /* Other than 0, but so small that they became 0. */
+} spinel_clamped_tensor;
+
+/* What a report holds. */
+typedef struct spinel_tool_info {
+  size_t struct_size;
+  uint64_t bytes_before; /* Of the files, with external data. */
+  uint64_t bytes_after;
+  const spinel_count* operators_before; /* As in the file, subgraphs and functions included. */
+  size_t operator_before_count;
+  const spinel_count* operators_after;
+  size_t operator_after_count;
+  const spinel_count* changes; /* Simplifying: the places that each step has changed. */
+  size_t change_count;
+  const char* const* files; /* What was written. */
+  size_t file_count;
+  const char* const* notes; /* What the user should know, one sentence each. */
+  size_t note_count;
+  const char* const* kept; /* Converting: nodes that stay in float32, as "name (operator)". */
+  size_t kept_count;
+  const spinel_clamped_tensor* clamped; /* Converting: constants that have lost values. */
+  size_t clamped_count;
+  int64_t converted_tensors;  /* Converting: constants that were converted. */
+  const char* check_skipped;  /* Why nothing was compared; "": it was, or was not asked for. */
+  double max_difference;      /* The greatest |new - old|. */
+  double relative_difference; /* The greatest |new - old| of an output over the greatest |old| of it. */
+  double diff2;               /* The greatest ||new - old|| / ||old|| of an output. */
+  int32_t check_runs;
+  int32_t bit_equal; /* 1: every output of every run. */
+} spinel_tool_info;
+
+/* Describes what was done in *info, whose struct_size the caller has set. Its pointers are borrowed until the
+ * report is released. Any thread. */
+SPINEL_API int32_t spinel_tool_report_describe(const spinel_tool_report* report, spinel_tool_info* info,
+                                               spinel_error** error);
+
+/* Frees the report; NULL is ignored. Any thread. */
+SPINEL_API void spinel_tool_report_release(spinel_tool_report* report);
+
 /* ---- Images to tensors ----------------------------------------------------------------------------------
  */
 
@@ -652,8 +886,8 @@ typedef struct spinel_preprocess_options {
 /* Fills in the defaults. NULL is ignored. Any thread. */
 SPINEL_API void spinel_preprocess_options_init(spinel_preprocess_options* options, size_t struct_size);
 
-/* Replaces all but dtype and limits by a preset: "imagenet", "efficientnet-lite". Options that another thread
- * uses must not be changed. */
+/* Replaces all but dtype and limits by a preset: "imagenet", "efficientnet-lite". SPINEL_INVALID_ARGUMENT for
+ * another name. Options that another thread uses must not be changed. */
 SPINEL_API int32_t spinel_preprocess_options_preset(spinel_preprocess_options* options, const char* name,
                                                     spinel_error** error);
 
@@ -663,15 +897,15 @@ SPINEL_API int32_t spinel_preprocess_options_input_size(spinel_preprocess_option
                                                         int64_t width, spinel_error** error);
 
 /* Fits the options to an engine's input of dims [N, 3, H, W]: dtype, and crop and resize as above where the
- * model fixes H and W. An input of another kind is an error. Options that another thread uses must not be
- * changed. */
+ * model fixes H and W. An input of another kind is SPINEL_INVALID_ARGUMENT. Options that another thread uses
+ * must not be changed. */
 SPINEL_API int32_t spinel_preprocess_options_fit(spinel_preprocess_options* options,
                                                  const spinel_engine* engine, size_t input_index,
                                                  spinel_error** error);
 
 /* Replaces all but limits by those of a JSON file, whose keys are all optional: preset, resize, crop (a
- * number or [height, width]), interpolation, mean, std, dtype. Options that another thread uses must not be
- * changed. */
+ * number or [height, width]), interpolation, mean, std, dtype. SPINEL_NOT_FOUND, SPINEL_IO; SPINEL_BAD_DATA
+ * for what is not that. Options that another thread uses must not be changed. */
 SPINEL_API int32_t spinel_preprocess_options_load(spinel_preprocess_options* options, const char* path,
                                                   spinel_error** error);
 
@@ -679,8 +913,10 @@ SPINEL_API int32_t spinel_preprocess_options_load(spinel_preprocess_options* opt
 SPINEL_API int32_t spinel_preset_names(spinel_strings** names, spinel_error** error);
 
 /* Each writes one image to *row: [3, H, W] or [1, 3, H, W] of options->dtype, H and W being the crop's; with
- * row->data NULL the library allocates [1, 3, H, W] as described at spinel_tensor. options may be NULL. Any
- * thread. The format (JPEG, PNG, BMP, TGA, PSD, PNM) is told from the content. */
+ * row->data NULL the library allocates [1, 3, H, W] as described at spinel_tensor. options may be NULL. The
+ * format (JPEG, PNG, BMP, TGA, PSD, PNM) is told from the content. SPINEL_NOT_FOUND and SPINEL_IO for a file
+ * that cannot be read, SPINEL_BAD_DATA for a damaged image or none, SPINEL_UNSUPPORTED for another format, or
+ * any in a build without codecs, SPINEL_LIMIT_EXCEEDED. Any thread. */
 SPINEL_API int32_t spinel_preprocess_file(const spinel_preprocess_options* options, const char* path,
                                           spinel_tensor* row, spinel_error** error);
 /* An encoded image in memory; name is used in messages and may be NULL. */
@@ -713,13 +949,13 @@ SPINEL_API void spinel_image_init(spinel_image* image, size_t struct_size);
  * i. With image_errors NULL the first image that cannot be used fails the call. With an array of count
  * pointers the call goes on: image_errors[i] becomes NULL, or an error that the caller owns and row i is all
  * zeros. If the call fails the bytes in the caller's buffer are unspecified and image_errors is untouched.
- * All images have the same struct_size. Any thread. */
+ * All images have the same struct_size. Codes are those of spinel_preprocess_file(). Any thread. */
 SPINEL_API int32_t spinel_preprocess_batch(const spinel_preprocess_options* options,
                                            const spinel_image* images, size_t count, spinel_tensor* batch,
                                            spinel_error** image_errors, spinel_error** error);
 
-/* Decodes an image to *pixels, uint8 [height, width, 3], RGB: what Pillow's convert('RGB') gives. limits
- * may be NULL. Any thread. */
+/* Decodes an image to *pixels, uint8 [height, width, 3], RGB: what Pillow's convert('RGB') gives. limits may
+ * be NULL. Codes are those of spinel_preprocess_file(). Any thread. */
 SPINEL_API int32_t spinel_image_decode(const spinel_image* image, const spinel_limits* limits,
                                        spinel_tensor* pixels, spinel_error** error);
 
@@ -737,10 +973,12 @@ typedef struct spinel_sample {
 
 /* The images of root/CLASS/IMAGE: classes sorted by name (byte order), a class's index is its label,
  * images sorted within their class; names that begin with '.' are left out. What a file holds is not looked
- * at. The caller owns *dataset. Any thread. */
+ * at. The caller owns *dataset. SPINEL_NOT_FOUND and SPINEL_IO for a folder that cannot be read,
+ * SPINEL_BAD_DATA for one without classes or images. Any thread. */
 SPINEL_API int32_t spinel_dataset_open(const char* root, spinel_dataset** dataset, spinel_error** error);
 
-/* The files of one folder in name order, without classes. The caller owns *dataset. Any thread. */
+/* The files of one folder in name order, without classes. The caller owns *dataset. Codes are those of
+ * spinel_dataset_open(). Any thread. */
 SPINEL_API int32_t spinel_dataset_list(const char* folder, spinel_dataset** dataset, spinel_error** error);
 
 /* The given files; labels may be NULL. The texts are copied, and no file is opened. The caller owns *dataset.
@@ -864,8 +1102,9 @@ SPINEL_API int32_t spinel_top_k(const spinel_tensor* scores, int32_t apply_softm
                                 spinel_error** error);
 
 /* Reads the names of classes from a synset file ("n02124075 Egyptian cat": the name follows the first space).
- * Another number of labels than classes is an error, unless classes is 0. The caller owns *labels. Any
- * thread. */
+ * SPINEL_BAD_DATA for another number of labels than classes, unless classes is 0, and for a file that is
+ * empty, has an empty line or is not text; SPINEL_NOT_FOUND, SPINEL_IO. The caller owns *labels. Any thread.
+ */
 SPINEL_API int32_t spinel_labels_load(const char* path, size_t classes, spinel_strings** labels,
                                       spinel_error** error);
 
@@ -884,11 +1123,12 @@ typedef struct spinel_accuracy spinel_accuracy;
 SPINEL_API int32_t spinel_accuracy_create(int64_t k, spinel_accuracy** accuracy, spinel_error** error);
 
 /* Counts a batch: scores [N, classes] (trailing dims of 1 allowed), float32 or float16, and N labels. Ties go
- * to the lower class, a row with NaN counts as wrong. If it fails nothing is counted. */
+ * to the lower class, a row with NaN counts as wrong. If it fails nothing is counted: SPINEL_INVALID_ARGUMENT
+ * for scores of another dtype or rank, another number of labels, and a label that is no class. */
 SPINEL_API int32_t spinel_accuracy_add(spinel_accuracy* accuracy, const spinel_tensor* scores,
                                        const int64_t* labels, size_t label_count, spinel_error** error);
 
-/* Adds another counter's counts; its k must be the same. */
+/* Adds another counter's counts; its k must be the same (else SPINEL_INVALID_ARGUMENT). */
 SPINEL_API int32_t spinel_accuracy_merge(spinel_accuracy* accuracy, const spinel_accuracy* other,
                                          spinel_error** error);
 
@@ -927,7 +1167,8 @@ typedef struct spinel_difference {
 } spinel_difference;
 
 /* Compares tensors of equal dims, whose dtypes may be any numeric ones, in *difference, whose struct_size the
- * caller has set. threshold below 0: 1e-4 if actual is of a 16-bit float type, else 1e-6. Any thread. */
+ * caller has set. threshold below 0: 1e-4 if actual is of a 16-bit float type, else 1e-6.
+ * SPINEL_INVALID_ARGUMENT for other dims and dtypes. Any thread. */
 SPINEL_API int32_t spinel_tensor_difference(const spinel_tensor* actual, const spinel_tensor* expected,
                                             double threshold, spinel_difference* difference,
                                             spinel_error** error);
@@ -984,7 +1225,7 @@ typedef struct spinel_op_output {
 typedef struct spinel_op_attribute {
   const char* name;
   int32_t type;     /* spinel_attribute_type */
-  int32_t required; /* 1: a node without it is an error. */
+  int32_t required; /* 1: a node without it is SPINEL_BAD_MODEL. */
 } spinel_op_attribute;
 
 typedef struct spinel_custom_op spinel_custom_op;
@@ -1120,13 +1361,16 @@ SPINEL_API void spinel_custom_op_init(spinel_custom_op* op, size_t struct_size);
 SPINEL_API int32_t spinel_op_set_create(spinel_op_set** set, spinel_error** error);
 
 /* Adds an operator; the description is copied, what its callbacks use must outlive the set and the engines
- * that were given it. release_user is called in the end if the call succeeds, and not otherwise. A set that
- * another thread uses must not be changed. */
+ * that were given it. release_user is called in the end if the call succeeds, and not otherwise.
+ * SPINEL_INVALID_ARGUMENT for a description that contradicts itself. A set that another thread uses must not
+ * be changed. */
 SPINEL_API int32_t spinel_op_set_add(spinel_op_set* set, const spinel_custom_op* op, spinel_error** error);
 
 /* Loads the shared library at path, which exports spinel_custom_ops(), and adds its operators. path is that
  * of a file; nothing is searched for. Loading runs the library's code with all rights of the process; it is
- * unloaded when neither a set nor an engine uses it. A set that another thread uses must not be changed. */
+ * unloaded when neither a set nor an engine uses it. SPINEL_NOT_FOUND without such a file, SPINEL_IO if it
+ * cannot be loaded, SPINEL_UNSUPPORTED if it has no entry point or adds nothing, else its own code; the set
+ * is then as it was. A set that another thread uses must not be changed. */
 SPINEL_API int32_t spinel_op_set_load(spinel_op_set* set, const char* path, spinel_error** error);
 
 /* Frees the set; NULL is ignored. Engines that were given it keep its operators. Any thread. */

@@ -52,5 +52,7 @@ void drive_labels(void);
 void drive_metrics(void);
 void drive_custom_ops(void);
 void drive_dlpack(void);
+void drive_values(void);
+void drive_tools(void);
 
 #endif

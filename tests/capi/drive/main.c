@@ -113,6 +113,8 @@ int main(int argc, char** argv) {
   drive_metrics();
   drive_custom_ops();
   drive_dlpack();
+  drive_values();
+  drive_tools();
   printf("%d checks\n", checks);
   return 0;
 }

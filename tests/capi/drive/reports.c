@@ -43,6 +43,18 @@ static int32_t see(void* user, const spinel_layer_value* value, const spinel_ten
   return ++seen->values > seen->most ? SPINEL_BAD_DATA : SPINEL_OK;
 }
 
+/* 1 for every element of the value "power", whose dims a replacement of five lacks. */
+static float ones[] = {1, 1, 1, 1, 1, 1};
+static const int64_t replaced_dims[] = {3, 2};
+
+static int32_t replace(void* user, const spinel_layer_value* value, spinel_tensor* replacement) {
+  CHECK(replacement->data == NULL && replacement->struct_size == sizeof *replacement);
+  if (strcmp(value->name, "power") != 0) return SPINEL_OK;
+  *replacement = tensor_of(SPINEL_FLOAT32, ones, sizeof ones, replaced_dims, 2);
+  replacement->rank = *(const size_t*)user;
+  return SPINEL_OK;
+}
+
 static void inspect(void) {
   spinel_engine* engine = load("reshape");
   const int64_t six[] = {6}, two[] = {2}, twelve[] = {3, 4};
@@ -86,6 +98,13 @@ static void inspect(void) {
   seen.most = 0;
   FAILS(SPINEL_BAD_DATA, "the callback ended the inspection",
         spinel_engine_inspect(engine, inputs, 2, NULL, 0, see, &seen, &out, 1, NULL, &error));
+  count = 2;
+  OK(spinel_engine_replace(engine, inputs, 2, power, 1, NULL, replace, &count, &out, 1, NULL, &error));
+  CHECK(out.dims[0] == 3 && ((const float*)out.data)[5] == 0);
+  spinel_tensor_release(&out);
+  count = 1;
+  FAILS(SPINEL_INVALID_ARGUMENT, "the replacement of value 'power'",
+        spinel_engine_replace(engine, inputs, 2, NULL, 0, NULL, replace, &count, &out, 1, NULL, &error));
   mine = tensor_of(SPINEL_FLOAT32, result, sizeof result, twelve, 2);
   seen.most = 1000;
   FAILS(SPINEL_INVALID_ARGUMENT, "outputs[0]",

@@ -38,7 +38,9 @@ static void numbers(void) {
   FAILS(SPINEL_INVALID_ARGUMENT, "token is NULL", spinel_cancel_token_create(NULL, &error));
   OK(spinel_engine_run(engine, inputs, 2, outputs, 2, token, &error));
   spinel_tensor_release(&outputs[1]);
+  CHECK(USE(spinel_cancel_token_is_cancelled(token)) == 0);
   USE(spinel_cancel_token_cancel(token));
+  CHECK(spinel_cancel_token_is_cancelled(token) == 1 && spinel_cancel_token_is_cancelled(NULL) == 0);
   FAILS(SPINEL_CANCELLED, "cancelled", spinel_engine_run(engine, inputs, 2, outputs, 2, token, &error));
   CHECK(outputs[1].data == NULL);
   USE(spinel_cancel_token_release(token));

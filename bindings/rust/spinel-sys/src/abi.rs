@@ -52,8 +52,8 @@ pub const SPINEL_FLOAT8E8M0: spinel_dtype = 24;
 pub const SPINEL_UINT2: spinel_dtype = 25;
 pub const SPINEL_INT2: spinel_dtype = 26;
 
-/// What an input or output is. A model with others than tensors can be described, but spinel_engine_run() and
-/// the like refuse it; the C++ API runs it.
+/// What an input, an output or a spinel_value is. Models with others than tensors are run by
+/// spinel_engine_run_values(); the other functions that run refuse them.
 pub type spinel_value_kind = i32;
 pub const SPINEL_KIND_TENSOR: spinel_value_kind = 0;
 pub const SPINEL_KIND_SEQUENCE: spinel_value_kind = 1;
@@ -102,6 +102,16 @@ pub struct spinel_strings {
     _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
 }
 
+/// What a model takes and gives: a tensor, a sequence of values, or an optional without an element. A filled
+/// optional is its element, as it is in ONNX Runtime. Values are immutable and share their elements: each may
+/// be released before or after those that it was made from.
+#[repr(C)]
+#[derive(Debug)]
+pub struct spinel_value {
+    _opaque: [u8; 0],
+    _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
+}
+
 /// A compiled model. Immutable: shared freely between threads, results are the same bits in every run.
 #[repr(C)]
 #[derive(Debug)]
@@ -138,6 +148,14 @@ pub struct spinel_profile {
 #[repr(C)]
 #[derive(Debug)]
 pub struct spinel_layer_values {
+    _opaque: [u8; 0],
+    _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
+}
+
+/// What a tool has done. Immutable.
+#[repr(C)]
+#[derive(Debug)]
+pub struct spinel_tool_report {
     _opaque: [u8; 0],
     _not_send: std::marker::PhantomData<(*mut u8, std::marker::PhantomPinned)>,
 }
@@ -203,8 +221,9 @@ pub type spinel_task = Option<unsafe extern "C" fn(*mut c_void, i64)>;
 pub type spinel_parallel_for = Option<unsafe extern "C" fn(*mut c_void, i64, spinel_task, *mut c_void)>;
 
 /// Told by the thread that loads that a stage begins: its name ("read", "import", a pass's, "plan"), borrowed
-/// during the call, and how much of the stages is done, in \[0, 1\]. user is what came with the callback. It
-/// must not throw.
+/// during the call, and how much of the stages is done, in \[0, 1\]. The last call, with "done" and 1, says that
+/// the load has succeeded unless it is cancelled in it. user is what came with the callback. It must not
+/// throw.
 pub type spinel_progress_callback = Option<unsafe extern "C" fn(*mut c_void, *const c_char, f64)>;
 
 /// The host's memory: size_bytes, at least 1, at a multiple of alignment, a power of two; NULL if there is
@@ -220,6 +239,13 @@ pub type spinel_finished_callback = Option<unsafe extern "C" fn(*mut c_void)>;
 /// Receives a value while a run goes on: one at a time, in the order of execution. value and tensor, which is
 /// only read, are borrowed during the call. SPINEL_OK goes on; another code ends the run with that code.
 pub type spinel_inspect_callback = Option<unsafe extern "C" fn(*mut c_void, *const spinel_layer_value, *const spinel_tensor) -> i32>;
+
+/// Asked for other elements of a value, right after the spinel_inspect_callback for it. \*replacement comes
+/// without data; left so, nothing changes. Filled in with a tensor of the caller's, of the value's dims and of
+/// any numeric dtype, which is converted, it takes the value's place, so that what follows is computed from
+/// it; its data stays in place until this function is called again or the run ends, and is never freed by the
+/// library. SPINEL_OK goes on; another code ends the run with that code.
+pub type spinel_replace_callback = Option<unsafe extern "C" fn(*mut c_void, *const spinel_layer_value, *mut spinel_tensor) -> i32>;
 
 /// Sets the outputs' dims before running. Called while a model is loaded.
 pub type spinel_op_shapes = Option<unsafe extern "C" fn(*const spinel_op_api, *mut spinel_op_context, *mut c_void) -> i32>;
@@ -489,6 +515,7 @@ pub struct spinel_tensor_info {
     pub has_rank: i32,
     pub batch_axis: i32,
     pub kind: i32,
+    pub element: *const spinel_tensor_info,
 }
 
 impl Default for spinel_tensor_info {
@@ -645,6 +672,170 @@ pub struct spinel_layer_value {
 }
 
 impl Default for spinel_layer_value {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
+/// Dims of an input.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_named_shape {
+    pub name: *const c_char,
+    pub dims: *const i64,
+    pub rank: usize,
+}
+
+impl Default for spinel_named_shape {
+    /// Zeros.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+/// How a new file is compared with the old one.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_check_options {
+    pub struct_size: usize,
+    pub runs: i32,
+    pub required: i32,
+    pub input_shapes: *const spinel_named_shape,
+    pub input_shape_count: usize,
+    pub tolerance: f64,
+}
+
+impl Default for spinel_check_options {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
+/// What to simplify.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_simplify_options {
+    pub struct_size: usize,
+    pub input_shapes: *const spinel_named_shape,
+    pub input_shape_count: usize,
+    pub skip_steps: *const *const c_char,
+    pub skip_step_count: usize,
+    pub max_folded_bytes: u64,
+    pub inline_functions: i32,
+    pub keep_initializer_inputs: i32,
+    pub external_data: i32,
+    pub reserved: i32,
+    pub check: *const spinel_check_options,
+    pub limits: *const spinel_limits,
+}
+
+impl Default for spinel_simplify_options {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
+/// What to convert, and what not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_convert_options {
+    pub struct_size: usize,
+    pub keep_ops: *const *const c_char,
+    pub keep_op_count: usize,
+    pub keep_nodes: *const *const c_char,
+    pub keep_node_count: usize,
+    pub convert_ops: *const *const c_char,
+    pub convert_op_count: usize,
+    pub keep_inputs: *const *const c_char,
+    pub keep_input_count: usize,
+    pub dtype: i32,
+    pub keep_io_types: i32,
+    pub external_data: i32,
+    pub reserved: i32,
+    pub check: *const spinel_check_options,
+    pub limits: *const spinel_limits,
+}
+
+impl Default for spinel_convert_options {
+    /// Zeros, but for struct_size.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        Self { struct_size: std::mem::size_of::<Self>(), ..unsafe { std::mem::zeroed() } }
+    }
+}
+
+/// How many there are of something.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_count {
+    pub name: *const c_char,
+    pub count: i64,
+}
+
+impl Default for spinel_count {
+    /// Zeros.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+/// A constant whose values float16 could not hold.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_clamped_tensor {
+    pub name: *const c_char,
+    pub elements: i64,
+    pub clamped: i64,
+    pub flushed: i64,
+}
+
+impl Default for spinel_clamped_tensor {
+    /// Zeros.
+    fn default() -> Self {
+        // SAFETY: every field may be zero.
+        unsafe { std::mem::zeroed() }
+    }
+}
+
+/// What a report holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct spinel_tool_info {
+    pub struct_size: usize,
+    pub bytes_before: u64,
+    pub bytes_after: u64,
+    pub operators_before: *const spinel_count,
+    pub operator_before_count: usize,
+    pub operators_after: *const spinel_count,
+    pub operator_after_count: usize,
+    pub changes: *const spinel_count,
+    pub change_count: usize,
+    pub files: *const *const c_char,
+    pub file_count: usize,
+    pub notes: *const *const c_char,
+    pub note_count: usize,
+    pub kept: *const *const c_char,
+    pub kept_count: usize,
+    pub clamped: *const spinel_clamped_tensor,
+    pub clamped_count: usize,
+    pub converted_tensors: i64,
+    pub check_skipped: *const c_char,
+    pub max_difference: f64,
+    pub relative_difference: f64,
+    pub diff2: f64,
+    pub check_runs: i32,
+    pub bit_equal: i32,
+}
+
+impl Default for spinel_tool_info {
     /// Zeros, but for struct_size.
     fn default() -> Self {
         // SAFETY: every field may be zero.
@@ -1014,8 +1205,33 @@ extern "C" {
     /// NULL is left as it is; NULL is ignored. Not on a tensor that another thread uses; copies of the struct die
     /// with it.
     pub fn spinel_tensor_release(tensor: *mut spinel_tensor);
-    /// The bytes that a dense tensor takes. Fails for an unknown dtype, negative dims and overflow. Any thread.
+    /// The bytes that a dense tensor takes. SPINEL_INVALID_ARGUMENT for an unknown dtype, negative dims and
+    /// overflow. Any thread.
     pub fn spinel_tensor_bytes(dtype: i32, dims: *const i64, rank: usize, size_bytes: *mut usize, error: *mut *mut spinel_error) -> i32;
+    /// Makes a value of a tensor with data. What the library allocated is shared with \*tensor, which may be
+    /// released at once. The caller's memory is not copied either: it must stay as it is until the value, and all
+    /// sequences that it was put into, are released (SPINEL_STRING is copied). The caller owns \*value. Any thread.
+    pub fn spinel_value_create_tensor(tensor: *const spinel_tensor, value: *mut *mut spinel_value, error: *mut *mut spinel_error) -> i32;
+    /// Makes a sequence of count values, which may be 0; elements may be NULL then. The caller owns \*value. Any
+    /// thread.
+    pub fn spinel_value_create_sequence(elements: *const *const spinel_value, count: usize, value: *mut *mut spinel_value, error: *mut *mut spinel_error) -> i32;
+    /// Makes an optional without an element. The caller owns \*value. Any thread.
+    pub fn spinel_value_create_empty(value: *mut *mut spinel_value, error: *mut *mut spinel_error) -> i32;
+    /// The spinel_value_kind: of what is in it for a filled optional, SPINEL_KIND_OPTIONAL for one without an
+    /// element and for NULL. Any thread.
+    pub fn spinel_value_get_kind(value: *const spinel_value) -> i32;
+    /// The number of a sequence's elements; 0 for other values and for NULL. Any thread.
+    pub fn spinel_value_count(value: *const spinel_value) -> usize;
+    /// An element of a sequence. The caller owns \*element. SPINEL_INVALID_ARGUMENT if it is no sequence,
+    /// SPINEL_NOT_FOUND if index is too high. Any thread.
+    pub fn spinel_value_get_element(value: *const spinel_value, index: usize, element: *mut *mut spinel_value, error: *mut *mut spinel_error) -> i32;
+    /// The tensor of a value, as an output (see spinel_tensor): copied to tensor-\>data, whose dtype and dims must
+    /// be those of the value; with data NULL the library fills in every field with what the value has, shared with
+    /// it and thus only to be read (memory of the caller's is copied), and the caller gives it back with
+    /// spinel_tensor_release(). SPINEL_INVALID_ARGUMENT if the value is no tensor. Any thread.
+    pub fn spinel_value_get_tensor(value: *const spinel_value, tensor: *mut spinel_tensor, error: *mut *mut spinel_error) -> i32;
+    /// Frees the value; NULL is ignored. Any thread.
+    pub fn spinel_value_release(value: *mut spinel_value);
     /// Fills in the defaults, which are named above. NULL is ignored. Any thread.
     pub fn spinel_limits_init(limits: *mut spinel_limits, struct_size: usize);
     /// Fills in the defaults. NULL is ignored. Any thread.
@@ -1023,10 +1239,12 @@ extern "C" {
     /// Loads an ONNX file, or options-\>load_engine; path may then be NULL, and otherwise names the ONNX file that
     /// it was built from. options may be NULL, and only log_user, parallel_for_user, allocate_user and what custom
     /// operators use need outlive the call. Every operator that is not supported is listed in the error. The
-    /// caller owns \*engine. Any thread; no thread is started yet.
+    /// caller owns \*engine. SPINEL_NOT_FOUND for a file, target or input that does not exist, SPINEL_IO,
+    /// SPINEL_BAD_MODEL, SPINEL_BAD_DATA (a pass file), SPINEL_UNSUPPORTED, SPINEL_LIMIT_EXCEEDED,
+    /// SPINEL_CANCELLED. Any thread; no thread is started yet.
     pub fn spinel_engine_create(path: *const c_char, options: *const spinel_engine_options, engine: *mut *mut spinel_engine, error: *mut *mut spinel_error) -> i32;
     /// Loads a model from memory, which is copied where it is needed. folder is where external data is looked for;
-    /// NULL: external data is an error. Otherwise as spinel_engine_create().
+    /// NULL: external data is SPINEL_BAD_MODEL. Otherwise as spinel_engine_create().
     pub fn spinel_engine_create_from_memory(model: *const c_void, size_bytes: usize, folder: *const c_char, options: *const spinel_engine_options, engine: *mut *mut spinel_engine, error: *mut *mut spinel_error) -> i32;
     /// Waits for runs under way, frees the engine and ends its threads; NULL is ignored. Requests and tensors that
     /// came from the engine stay valid. Any thread, except from a callback that the engine makes.
@@ -1046,8 +1264,9 @@ extern "C" {
     /// The place of an input or output by name; SPINEL_NOT_FOUND lists the names there are. Any thread.
     pub fn spinel_engine_find_output(engine: *const spinel_engine, name: *const c_char, index: *mut usize, error: *mut *mut spinel_error) -> i32;
     /// The dims of one output for the given dims of all inputs. Writes at most capacity numbers to dims (NULL if
-    /// capacity is 0) and the rank to \*rank; a rank above capacity is an error unless capacity is 0. \*known
-    /// becomes 0, and nothing else is written, if only running tells. Any thread.
+    /// capacity is 0) and the rank to \*rank; a rank above capacity is SPINEL_INVALID_ARGUMENT unless capacity is
+    /// 0, as are dims that the model does not take. \*known becomes 0, and nothing else is written, if only running
+    /// tells. Any thread.
     pub fn spinel_engine_output_dims(engine: *const spinel_engine, inputs: *const spinel_shape, input_count: usize, output_index: usize, dims: *mut i64, capacity: usize, rank: *mut usize, known: *mut i32, error: *mut *mut spinel_error) -> i32;
     /// Describes the engine in \*info, whose struct_size the caller has set. Its pointers are borrowed until the
     /// engine is released. Any thread.
@@ -1070,18 +1289,29 @@ extern "C" {
     /// Makes the loads and runs that were given this token return SPINEL_CANCELLED soon; NULL is ignored. Any
     /// thread.
     pub fn spinel_cancel_token_cancel(token: *mut spinel_cancel_token);
+    /// 1 if the token was cancelled, else 0; 0 for NULL. Any thread.
+    pub fn spinel_cancel_token_is_cancelled(token: *const spinel_cancel_token) -> i32;
     /// Frees the token; NULL is ignored. Loads and runs that were given it go on. Any thread.
     pub fn spinel_cancel_token_release(token: *mut spinel_cancel_token);
     /// Runs one batch and returns when it is done. inputs are in the order of spinel_engine_input(), outputs in
     /// that of spinel_engine_output(); see spinel_tensor for what is written to them. token may be NULL. Buffers
     /// are used without copies. When the arguments are refused the outputs are untouched; when a run fails or is
     /// cancelled under way, the bytes in the caller's output buffers are unspecified and the structs untouched.
-    /// Any thread; concurrent runs share the SPAs, first come, first served.
+    /// SPINEL_INVALID_ARGUMENT for a number, dtype or dims of tensors that the model does not take, and where a
+    /// node fails over its data, SPINEL_UNSUPPORTED for a model of others than tensors, SPINEL_LIMIT_EXCEEDED,
+    /// SPINEL_CANCELLED. Any thread; concurrent runs share the SPAs, first come, first served.
     pub fn spinel_engine_run(engine: *const spinel_engine, inputs: *const spinel_tensor, input_count: usize, outputs: *mut spinel_tensor, output_count: usize, token: *const spinel_cancel_token, error: *mut *mut spinel_error) -> i32;
+    /// Runs a model whose inputs and outputs may be sequences and optionals; a model of tensors alone, too, as
+    /// spinel_engine_run() does. inputs are in the order of spinel_engine_input(); outputs has room for one value
+    /// an output, in the order of spinel_engine_output(), which the caller owns. One SPA runs the whole. Data that
+    /// falls short of fixed dims is refused unless the model is of tensors alone. If it fails, no output is
+    /// written. token may be NULL. SPINEL_INVALID_ARGUMENT for a value of another kind, dtype or shape than the
+    /// input's, SPINEL_UNSUPPORTED if the target runs models of tensors alone. Any thread.
+    pub fn spinel_engine_run_values(engine: *const spinel_engine, inputs: *const *const spinel_value, input_count: usize, outputs: *mut *mut spinel_value, output_count: usize, token: *const spinel_cancel_token, error: *mut *mut spinel_error) -> i32;
     /// Starts a run and returns at once; runs start in the order of the calls. The input structs are copied; the
     /// buffers of inputs and outputs and the outputs array stay in place, unused by the caller, until
     /// spinel_request_wait() has said that the run is finished or the request is released. The caller owns
-    /// \*request. Any thread.
+    /// \*request. What is wrong with the structs fails here, all else in spinel_request_wait(). Any thread.
     pub fn spinel_engine_run_async(engine: *const spinel_engine, inputs: *const spinel_tensor, input_count: usize, outputs: *mut spinel_tensor, output_count: usize, request: *mut *mut spinel_request, error: *mut *mut spinel_error) -> i32;
     /// Waits at most timeout_ms milliseconds (0: not at all, -1: for ever). \*finished becomes 1, or 0 if the time
     /// is over (then the code is SPINEL_OK); it may be NULL if timeout_ms is -1. Once finished, the code is the
@@ -1090,8 +1320,8 @@ extern "C" {
     pub fn spinel_request_wait(request: *mut spinel_request, timeout_ms: i64, finished: *mut i32, error: *mut *mut spinel_error) -> i32;
     /// Has callback(user) called once when the run is finished, on the engine's thread, or before this function
     /// returns if it already is. spinel_request_wait() then returns at once, in the callback too. A request takes
-    /// one callback; a second is an error. Releasing the request waits for a callback under way in another thread.
-    /// Any thread.
+    /// one callback; a second is SPINEL_INVALID_ARGUMENT. Releasing the request waits for a callback under way in
+    /// another thread. Any thread.
     pub fn spinel_request_on_finished(request: *mut spinel_request, callback: spinel_finished_callback, user: *mut c_void, error: *mut *mut spinel_error) -> i32;
     /// Makes the run end with SPINEL_CANCELLED soon, unless it is finished; NULL is ignored. Any thread.
     pub fn spinel_request_cancel(request: *mut spinel_request);
@@ -1133,27 +1363,55 @@ extern "C" {
     /// and as described there. SPINEL_NOT_FOUND for another name, SPINEL_UNSUPPORTED if the target cannot do it.
     /// token may be NULL. Any thread.
     pub fn spinel_engine_inspect(engine: *const spinel_engine, inputs: *const spinel_tensor, input_count: usize, names: *const *const c_char, name_count: usize, callback: spinel_inspect_callback, user: *mut c_void, outputs: *mut spinel_tensor, output_count: usize, token: *const spinel_cancel_token, error: *mut *mut spinel_error) -> i32;
+    /// As spinel_engine_inspect(), and asks replace(user, ...) for other elements of each value. callback may be
+    /// NULL. Values that are views of others are not asked about: they follow those. SPINEL_INVALID_ARGUMENT for a
+    /// replacement of other dims; SPINEL_UNSUPPORTED for target "onnx". Any thread.
+    pub fn spinel_engine_replace(engine: *const spinel_engine, inputs: *const spinel_tensor, input_count: usize, names: *const *const c_char, name_count: usize, callback: spinel_inspect_callback, replace: spinel_replace_callback, user: *mut c_void, outputs: *mut spinel_tensor, output_count: usize, token: *const spinel_cancel_token, error: *mut *mut spinel_error) -> i32;
+    /// Each fills in the defaults, which are named above. NULL is ignored. Any thread.
+    pub fn spinel_check_options_init(options: *mut spinel_check_options, struct_size: usize);
+    /// Each fills in the defaults, which are named above. NULL is ignored. Any thread.
+    pub fn spinel_simplify_options_init(options: *mut spinel_simplify_options, struct_size: usize);
+    /// Each fills in the defaults, which are named above. NULL is ignored. Any thread.
+    pub fn spinel_convert_options_init(options: *mut spinel_convert_options, struct_size: usize);
+    /// Writes a model that computes the same with fewer nodes: constants folded, shapes stated, nodes removed and
+    /// merged. options may be NULL. report may be NULL; else the caller owns \*report. Any thread.
+    pub fn spinel_simplify_model(model: *const c_char, out: *const c_char, options: *const spinel_simplify_options, report: *mut *mut spinel_tool_report, error: *mut *mut spinel_error) -> i32;
+    /// Writes a model whose float32 values are float16: weights, inputs, outputs and what is computed between
+    /// them, in subgraphs too. options may be NULL. report may be NULL; else the caller owns \*report. Any thread.
+    pub fn spinel_convert_model(model: *const c_char, out: *const c_char, options: *const spinel_convert_options, report: *mut *mut spinel_tool_report, error: *mut *mut spinel_error) -> i32;
+    /// The steps of spinel_simplify_model(), in order. The caller owns \*steps. Any thread.
+    pub fn spinel_simplify_steps(steps: *mut *mut spinel_strings, error: *mut *mut spinel_error) -> i32;
+    /// The operators that spinel_convert_model() leaves in float32 unless convert_ops names them. The caller owns
+    /// \*operators. Any thread.
+    pub fn spinel_float16_keep_list(operators: *mut *mut spinel_strings, error: *mut *mut spinel_error) -> i32;
+    /// Describes what was done in \*info, whose struct_size the caller has set. Its pointers are borrowed until the
+    /// report is released. Any thread.
+    pub fn spinel_tool_report_describe(report: *const spinel_tool_report, info: *mut spinel_tool_info, error: *mut *mut spinel_error) -> i32;
+    /// Frees the report; NULL is ignored. Any thread.
+    pub fn spinel_tool_report_release(report: *mut spinel_tool_report);
     /// Fills in the defaults. NULL is ignored. Any thread.
     pub fn spinel_preprocess_options_init(options: *mut spinel_preprocess_options, struct_size: usize);
-    /// Replaces all but dtype and limits by a preset: "imagenet", "efficientnet-lite". Options that another thread
-    /// uses must not be changed.
+    /// Replaces all but dtype and limits by a preset: "imagenet", "efficientnet-lite". SPINEL_INVALID_ARGUMENT for
+    /// another name. Options that another thread uses must not be changed.
     pub fn spinel_preprocess_options_preset(options: *mut spinel_preprocess_options, name: *const c_char, error: *mut *mut spinel_error) -> i32;
     /// Sets crop and resize for a network whose input is height x width: resize is the shorter times 256/224,
     /// rounded down. Options that another thread uses must not be changed.
     pub fn spinel_preprocess_options_input_size(options: *mut spinel_preprocess_options, height: i64, width: i64, error: *mut *mut spinel_error) -> i32;
     /// Fits the options to an engine's input of dims \[N, 3, H, W\]: dtype, and crop and resize as above where the
-    /// model fixes H and W. An input of another kind is an error. Options that another thread uses must not be
-    /// changed.
+    /// model fixes H and W. An input of another kind is SPINEL_INVALID_ARGUMENT. Options that another thread uses
+    /// must not be changed.
     pub fn spinel_preprocess_options_fit(options: *mut spinel_preprocess_options, engine: *const spinel_engine, input_index: usize, error: *mut *mut spinel_error) -> i32;
     /// Replaces all but limits by those of a JSON file, whose keys are all optional: preset, resize, crop (a
-    /// number or \[height, width\]), interpolation, mean, std, dtype. Options that another thread uses must not be
-    /// changed.
+    /// number or \[height, width\]), interpolation, mean, std, dtype. SPINEL_NOT_FOUND, SPINEL_IO; SPINEL_BAD_DATA
+    /// for what is not that. Options that another thread uses must not be changed.
     pub fn spinel_preprocess_options_load(options: *mut spinel_preprocess_options, path: *const c_char, error: *mut *mut spinel_error) -> i32;
     /// The names that spinel_preprocess_options_preset() takes. The caller owns \*names. Any thread.
     pub fn spinel_preset_names(names: *mut *mut spinel_strings, error: *mut *mut spinel_error) -> i32;
     /// Each writes one image to \*row: \[3, H, W\] or \[1, 3, H, W\] of options-\>dtype, H and W being the crop's; with
-    /// row-\>data NULL the library allocates \[1, 3, H, W\] as described at spinel_tensor. options may be NULL. Any
-    /// thread. The format (JPEG, PNG, BMP, TGA, PSD, PNM) is told from the content.
+    /// row-\>data NULL the library allocates \[1, 3, H, W\] as described at spinel_tensor. options may be NULL. The
+    /// format (JPEG, PNG, BMP, TGA, PSD, PNM) is told from the content. SPINEL_NOT_FOUND and SPINEL_IO for a file
+    /// that cannot be read, SPINEL_BAD_DATA for a damaged image or none, SPINEL_UNSUPPORTED for another format, or
+    /// any in a build without codecs, SPINEL_LIMIT_EXCEEDED. Any thread.
     pub fn spinel_preprocess_file(options: *const spinel_preprocess_options, path: *const c_char, row: *mut spinel_tensor, error: *mut *mut spinel_error) -> i32;
     /// An encoded image in memory; name is used in messages and may be NULL.
     pub fn spinel_preprocess_encoded(options: *const spinel_preprocess_options, encoded: *const c_void, size_bytes: usize, name: *const c_char, row: *mut spinel_tensor, error: *mut *mut spinel_error) -> i32;
@@ -1165,16 +1423,18 @@ extern "C" {
     /// i. With image_errors NULL the first image that cannot be used fails the call. With an array of count
     /// pointers the call goes on: image_errors\[i\] becomes NULL, or an error that the caller owns and row i is all
     /// zeros. If the call fails the bytes in the caller's buffer are unspecified and image_errors is untouched.
-    /// All images have the same struct_size. Any thread.
+    /// All images have the same struct_size. Codes are those of spinel_preprocess_file(). Any thread.
     pub fn spinel_preprocess_batch(options: *const spinel_preprocess_options, images: *const spinel_image, count: usize, batch: *mut spinel_tensor, image_errors: *mut *mut spinel_error, error: *mut *mut spinel_error) -> i32;
-    /// Decodes an image to \*pixels, uint8 \[height, width, 3\], RGB: what Pillow's convert('RGB') gives. limits
-    /// may be NULL. Any thread.
+    /// Decodes an image to \*pixels, uint8 \[height, width, 3\], RGB: what Pillow's convert('RGB') gives. limits may
+    /// be NULL. Codes are those of spinel_preprocess_file(). Any thread.
     pub fn spinel_image_decode(image: *const spinel_image, limits: *const spinel_limits, pixels: *mut spinel_tensor, error: *mut *mut spinel_error) -> i32;
     /// The images of root/CLASS/IMAGE: classes sorted by name (byte order), a class's index is its label,
     /// images sorted within their class; names that begin with '.' are left out. What a file holds is not looked
-    /// at. The caller owns \*dataset. Any thread.
+    /// at. The caller owns \*dataset. SPINEL_NOT_FOUND and SPINEL_IO for a folder that cannot be read,
+    /// SPINEL_BAD_DATA for one without classes or images. Any thread.
     pub fn spinel_dataset_open(root: *const c_char, dataset: *mut *mut spinel_dataset, error: *mut *mut spinel_error) -> i32;
-    /// The files of one folder in name order, without classes. The caller owns \*dataset. Any thread.
+    /// The files of one folder in name order, without classes. The caller owns \*dataset. Codes are those of
+    /// spinel_dataset_open(). Any thread.
     pub fn spinel_dataset_list(folder: *const c_char, dataset: *mut *mut spinel_dataset, error: *mut *mut spinel_error) -> i32;
     /// The given files; labels may be NULL. The texts are copied, and no file is opened. The caller owns \*dataset.
     /// Any thread.
@@ -1221,8 +1481,8 @@ extern "C" {
     /// SPINEL_BAD_DATA. Any thread.
     pub fn spinel_top_k(scores: *const spinel_tensor, apply_softmax: i32, k: usize, indices: *mut i64, values: *mut f32, capacity: usize, per_row: *mut usize, error: *mut *mut spinel_error) -> i32;
     /// Reads the names of classes from a synset file ("n02124075 Egyptian cat": the name follows the first space).
-    /// Another number of labels than classes is an error, unless classes is 0. The caller owns \*labels. Any
-    /// thread.
+    /// SPINEL_BAD_DATA for another number of labels than classes, unless classes is 0, and for a file that is
+    /// empty, has an empty line or is not text; SPINEL_NOT_FOUND, SPINEL_IO. The caller owns \*labels. Any thread.
     pub fn spinel_labels_load(path: *const c_char, classes: usize, labels: *mut *mut spinel_strings, error: *mut *mut spinel_error) -> i32;
     /// Softmax over the last axis of float32 or float16 scores of rank 1 or more to \*probabilities, float32 of the
     /// same dims. Any thread.
@@ -1230,16 +1490,18 @@ extern "C" {
     /// k, at least 1, is that of the top-k count. The caller owns \*accuracy. Any thread.
     pub fn spinel_accuracy_create(k: i64, accuracy: *mut *mut spinel_accuracy, error: *mut *mut spinel_error) -> i32;
     /// Counts a batch: scores \[N, classes\] (trailing dims of 1 allowed), float32 or float16, and N labels. Ties go
-    /// to the lower class, a row with NaN counts as wrong. If it fails nothing is counted.
+    /// to the lower class, a row with NaN counts as wrong. If it fails nothing is counted: SPINEL_INVALID_ARGUMENT
+    /// for scores of another dtype or rank, another number of labels, and a label that is no class.
     pub fn spinel_accuracy_add(accuracy: *mut spinel_accuracy, scores: *const spinel_tensor, labels: *const i64, label_count: usize, error: *mut *mut spinel_error) -> i32;
-    /// Adds another counter's counts; its k must be the same.
+    /// Adds another counter's counts; its k must be the same (else SPINEL_INVALID_ARGUMENT).
     pub fn spinel_accuracy_merge(accuracy: *mut spinel_accuracy, other: *const spinel_accuracy, error: *mut *mut spinel_error) -> i32;
     /// Writes the counts to \*counts, whose struct_size the caller has set.
     pub fn spinel_accuracy_get(accuracy: *const spinel_accuracy, counts: *mut spinel_accuracy_counts, error: *mut *mut spinel_error) -> i32;
     /// Frees the counter; NULL is ignored.
     pub fn spinel_accuracy_release(accuracy: *mut spinel_accuracy);
     /// Compares tensors of equal dims, whose dtypes may be any numeric ones, in \*difference, whose struct_size the
-    /// caller has set. threshold below 0: 1e-4 if actual is of a 16-bit float type, else 1e-6. Any thread.
+    /// caller has set. threshold below 0: 1e-4 if actual is of a 16-bit float type, else 1e-6.
+    /// SPINEL_INVALID_ARGUMENT for other dims and dtypes. Any thread.
     pub fn spinel_tensor_difference(actual: *const spinel_tensor, expected: *const spinel_tensor, threshold: f64, difference: *mut spinel_difference, error: *mut *mut spinel_error) -> i32;
     /// Sets struct_size and zeros the rest. NULL is ignored. Any thread. A library that does not link Spinel
     /// zeros the struct and sets struct_size itself.
@@ -1247,12 +1509,15 @@ extern "C" {
     /// An empty set. The caller owns \*set. Any thread.
     pub fn spinel_op_set_create(set: *mut *mut spinel_op_set, error: *mut *mut spinel_error) -> i32;
     /// Adds an operator; the description is copied, what its callbacks use must outlive the set and the engines
-    /// that were given it. release_user is called in the end if the call succeeds, and not otherwise. A set that
-    /// another thread uses must not be changed.
+    /// that were given it. release_user is called in the end if the call succeeds, and not otherwise.
+    /// SPINEL_INVALID_ARGUMENT for a description that contradicts itself. A set that another thread uses must not
+    /// be changed.
     pub fn spinel_op_set_add(set: *mut spinel_op_set, op: *const spinel_custom_op, error: *mut *mut spinel_error) -> i32;
     /// Loads the shared library at path, which exports spinel_custom_ops(), and adds its operators. path is that
     /// of a file; nothing is searched for. Loading runs the library's code with all rights of the process; it is
-    /// unloaded when neither a set nor an engine uses it. A set that another thread uses must not be changed.
+    /// unloaded when neither a set nor an engine uses it. SPINEL_NOT_FOUND without such a file, SPINEL_IO if it
+    /// cannot be loaded, SPINEL_UNSUPPORTED if it has no entry point or adds nothing, else its own code; the set
+    /// is then as it was. A set that another thread uses must not be changed.
     pub fn spinel_op_set_load(set: *mut spinel_op_set, path: *const c_char, error: *mut *mut spinel_error) -> i32;
     /// Frees the set; NULL is ignored. Engines that were given it keep its operators. Any thread.
     pub fn spinel_op_set_release(set: *mut spinel_op_set);
