@@ -203,6 +203,9 @@ void add_attribute(SampleModel& model, std::string_view text, DType tried) {
   } else if (value.starts_with('\'')) {
     attribute.type = Type::string;
     attribute.s = value.substr(1, value.size() - 2);
+  } else if (value.starts_with('[')) {
+    attribute.type = Type::strings;
+    attribute.strings = {value.substr(2, value.size() - 4)};
   } else if (value.find(',') != std::string_view::npos) {
     attribute.type = Type::ints;
     attribute.ints = numbers_in<int64_t>(value);

@@ -235,6 +235,7 @@ constexpr OperatorSample samples[] = {
     {"ai.onnx.preview::FlexAttention", 1, "", "", "T[2,4,3,8] T[2,2,6,8] T[2,2,6,8]"},
     {"ai.onnx.preview.training::Adagrad", 1, "", "", "f32[] i64[]:1 T[2] T[2] T[2]", 2},
     {"ai.onnx.preview.training::Adam", 1, "", "", "f32[] i64[]:1 T[2] T[2] T[2] T[2]", 3},
+    {"ai.onnx.preview.training::Gradient", 1, "", "xs=['x0'] y='x0'", "T[2]"},
     {"ai.onnx.preview.training::Momentum", 1, "", "alpha=0.9 beta=0.9 mode='standard'",
      "f32[] i64[]:1 T[2] T[2] T[2]", 2},
     {"com.microsoft::Attention", 1, "", "num_heads=2", "T[2,3,8] T[8,24] T[24]"},

@@ -6,9 +6,9 @@ namespace spinel::cli {
 
 /// How one operator is called.
 ///
-/// `attributes` are NAME=VALUE, with a space between them: 3, 0.5 (has a point), 'text', or integers with
-/// commas between or behind them; @T is the number of the element type that is tried, and for `value` a
-/// tensor of it.
+/// `attributes` are NAME=VALUE, with a space between them: 3, 0.5 (has a point), 'text', ['text'] (a list of
+/// one), or integers with commas between or behind them; @T is the number of the element type that is tried,
+/// and for `value` a tensor of it.
 ///
 /// `inputs` are TYPE[DIMS]:VALUES, with a space between them: TYPE is f32, i64 ... or T, the type that is
 /// tried; without dims it is a vector, without values it counts 1 2 3 1 2 3 ... `!` in front makes it an

@@ -13,6 +13,7 @@
 #include "onnx/model.hpp"
 #include "onnx/tensor_data.hpp"
 #include "ops/constant.hpp"
+#include "ops/gradient.hpp"
 #include "ops/op_table.hpp"
 
 namespace spinel::onnx {
@@ -231,6 +232,14 @@ class NodeImporter {
       context_.unsupported[{full_name, error.what()}].push_back(name);
       return;
     }
+    if (const auto* gradient = dynamic_cast<const ops::GradientOp*>(out.op.get()))
+      for (const std::string& tensor : gradient->names()) {
+        const ValueId id = scope.find(tensor).value_or(no_value);
+        if (id == no_value)
+          fail(ErrorCode::bad_model, "the tensor '{}' is computed by no node and is no input or initializer",
+               tensor);
+        out.inputs.push_back(id);
+      }
     out.attributes = args.text();
     if (call_ != nullptr) out.attributes += fmt::format(" opset={}", opset->second);
     scope.graph.add_node(std::move(out));

@@ -17,7 +17,7 @@ using ModelDim = std::variant<int64_t, std::string>;
 
 class ModelGraph;
 using ModelAttribute = std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
-                                    Tensor, const ModelGraph*>;
+                                    std::vector<std::string>, Tensor, const ModelGraph*>;
 
 /// The bytes of a GraphProto, built in the order of the calls.
 class ModelGraph {
@@ -135,6 +135,9 @@ class ModelGraph {
     } else if (const auto* floats = std::get_if<std::vector<float>>(&value)) {
       for (float each : *floats) writer.add_float(7, each);
       writer.add_enum(20, 6);
+    } else if (const auto* strings = std::get_if<std::vector<std::string>>(&value)) {
+      for (const std::string& each : *strings) writer.add_bytes(9, each);
+      writer.add_enum(20, 8);
     } else if (const auto* tensor = std::get_if<Tensor>(&value)) {
       std::string inner;
       write_tensor(inner, *tensor, "");

@@ -214,6 +214,7 @@
   X("ai.onnx.preview", "FlexAttention", 1, make_flex_attention)                \
   X("ai.onnx.preview.training", "Adagrad", 1, make_optimizer)                  \
   X("ai.onnx.preview.training", "Adam", 1, make_optimizer)                     \
+  X("ai.onnx.preview.training", "Gradient", 1, make_gradient)                  \
   X("ai.onnx.preview.training", "Momentum", 1, make_optimizer)                 \
   X("com.microsoft", "DequantizeLinear", 1, make_dequantize_linear)            \
   X("com.microsoft", "DynamicQuantizeMatMul", 1, make_dynamic_quantize_matmul) \

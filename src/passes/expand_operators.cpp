@@ -19,6 +19,17 @@ ValueId Expansion::add(std::string_view op, std::vector<ValueId> inputs,
                            std::move(inputs), ValueType::tensor(dtype), {node_});
 }
 
+std::vector<ValueId> Expansion::add_op(graph::OpPtr op, std::string attributes, std::vector<ValueId> inputs,
+                                       size_t outputs) {
+  const std::string name = fmt::format("{}.{}_{}", node().name, op->name(), parts_++);
+  std::vector<ValueId> values;
+  for (size_t i = 0; i < outputs; ++i)
+    values.push_back(
+        rewrite_.patch().value(fmt::format("{}.out{}", name, i), ValueType::tensor(DType::undefined)));
+  rewrite_.patch().node(name, std::move(op), std::move(attributes), std::move(inputs), values, {node_});
+  return values;
+}
+
 ValueId Expansion::constant(Tensor tensor) {
   return rewrite_.patch().constant(fmt::format("{}.constant_{}", node().name, parts_++), std::move(tensor));
 }

@@ -24,6 +24,9 @@ class Expansion {
 
   graph::ValueId add(std::string_view op, std::vector<graph::ValueId> inputs,
                      std::map<std::string, ops::Attribute, std::less<>> attributes, DType dtype);
+  /// A node of any operator, and its values.
+  std::vector<graph::ValueId> add_op(graph::OpPtr op, std::string attributes,
+                                     std::vector<graph::ValueId> inputs, size_t outputs);
   graph::ValueId constant(Tensor tensor);
   void replace(size_t output, graph::ValueId value) { rewrite_.replace(node().outputs[output], value); }
   void refuse(std::string reason) { note_refusal(settings_, node(), std::move(reason)); }

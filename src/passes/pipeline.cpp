@@ -9,6 +9,7 @@ namespace {
 
 // Start reading here: a model goes through these from top to bottom.
 constexpr Pass pipeline[] = {
+    {"expand_gradients", expand_gradients},        // Gradient into the nodes that compute it
     {"recognize_quantized", recognize_quantized},  // operators between DequantizeLinear and QuantizeLinear
     {"fold_constants", fold_constants},        // whatever is computed from constants and static shapes alone
     {"remove_identities", remove_identities},  // nodes that pass their input on

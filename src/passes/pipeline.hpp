@@ -52,6 +52,7 @@ std::vector<PassReport> run_pipeline(graph::Graph& graph, const Settings& settin
 /// The settings with what the configuration means for this graph, before any pass has changed it.
 Settings resolve_config(const graph::Graph& graph, const Settings& settings);
 
+size_t expand_gradients(graph::Graph& graph, const Settings& settings);
 size_t convert_floats(graph::Graph& graph, const Settings& settings);
 size_t fold_constants(graph::Graph& graph, const Settings& settings);
 size_t remove_identities(graph::Graph& graph, const Settings& settings);

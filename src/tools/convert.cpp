@@ -33,6 +33,7 @@ ConvertReport convert_model(const std::string& path, const std::string& out, con
     tools::check_external_data(path, out, model);
     destination.emplace(out);
     report.operators_before = onnx::operator_counts(model.model());
+    tools::refuse_gradients(report.operators_before);
     report.bytes_before = model.size_bytes();
     tools::sort_nodes(model.model().graph);
     if (const size_t calls = tools::inline_functions(model); calls > 0)

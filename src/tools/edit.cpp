@@ -85,4 +85,12 @@ std::string_view add_initializer(Edit& edit, onnx::Graph& graph, const std::stri
   return unused;
 }
 
+void refuse_gradients(const std::map<std::string, int64_t>& operators) {
+  if (operators.contains("ai.onnx.preview.training::Gradient"))
+    fail(ErrorCode::unsupported,
+         "the model has a Gradient, which names tensors of the graph; changing the graph would leave it "
+         "without "
+         "them");
+}
+
 }  // namespace spinel::tools

@@ -38,6 +38,9 @@ size_t remove_dead(Edit& edit, onnx::Graph& graph, Scope& scope);
 /// Puts the bodies of the model's functions in place of their calls, and drops the functions. Throws
 /// Error(bad_model).
 size_t inline_functions(onnx::EditableModel& model);
+/// Throws Error(unsupported) if there is a Gradient among a model's operators, which names tensors that are
+/// no inputs of its: the tools would rename or drop them.
+void refuse_gradients(const std::map<std::string, int64_t>& operators);
 /// Orders nodes so that producers come first, keeping the given order where it is valid. Throws
 /// Error(bad_model) naming a node on a cycle.
 void sort_nodes(onnx::Graph& graph);

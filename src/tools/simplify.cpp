@@ -102,6 +102,7 @@ SimplifyReport simplify_model(const std::string& path, const std::string& out,
     tools::check_external_data(path, out, model);
     destination.emplace(out);
     report.operators_before = onnx::operator_counts(model.model());
+    tools::refuse_gradients(report.operators_before);
     report.bytes_before = model.size_bytes();
     if (!options.keep_initializer_inputs)
       if (const size_t count = tools::drop_initializer_inputs(model); count > 0)
