@@ -1,6 +1,7 @@
 #include "cpu/isa.hpp"
 
 #include "base/text.hpp"
+#include "cpu/byte_kernels.hpp"
 #include "cpu/half_kernels.hpp"
 #include "cpu/kernels.hpp"
 
@@ -13,8 +14,13 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 // F16C is not among the names that the compilers know; every processor with AVX2 has it.
+#if defined(SPINEL_HAS_AVX512_VNNI)
+bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+#endif
 #if defined(SPINEL_HAS_AVX512_FP16)
-bool has_avx512_fp16() { return has_avx512() && __builtin_cpu_supports("avx512fp16"); }
+bool has_avx512_fp16() {
+  return has_avx512() && __builtin_cpu_supports("avx512fp16") && __builtin_cpu_supports("avx512vnni");
+}
 #endif
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #endif
@@ -23,12 +29,16 @@ bool always() { return true; }
 const Isa isa_table[] = {
 #if defined(__x86_64__)
 #if defined(SPINEL_HAS_AVX512_FP16)
-    {"avx512_fp16", has_avx512_fp16, &avx512::kernels, &avx512_fp16::half_kernels},
+    {"avx512_fp16", has_avx512_fp16, &avx512::kernels, &avx512_fp16::half_kernels,
+     &avx512_vnni::byte_kernels},
 #endif
-    {"avx512", has_avx512, &avx512::kernels, nullptr},
-    {"avx2", has_avx2, &avx2::kernels, nullptr},
+#if defined(SPINEL_HAS_AVX512_VNNI)
+    {"avx512_vnni", has_avx512_vnni, &avx512::kernels, nullptr, &avx512_vnni::byte_kernels},
 #endif
-    {"portable", always, &portable::kernels, nullptr},
+    {"avx512", has_avx512, &avx512::kernels, nullptr, &avx512::byte_kernels},
+    {"avx2", has_avx2, &avx2::kernels, nullptr, &avx2::byte_kernels},
+#endif
+    {"portable", always, &portable::kernels, nullptr, &portable::byte_kernels},
 };
 
 }  // namespace

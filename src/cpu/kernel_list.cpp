@@ -1,5 +1,6 @@
 #include "cpu/kernel_list.hpp"
 
+#include "cpu/byte_ops.hpp"
 #include "cpu/element_ops.hpp"
 #include "cpu/int_ops.hpp"
 #include "cpu/matmul.hpp"
@@ -76,6 +77,11 @@ const KernelEntry entries[] = {
     {"QGemm", "int16", make_int_matmul_kernel},
     {"QLinearConv", "int16", make_int_conv_kernel},
     {"QLinearMatMul", "int16", make_int_matmul_kernel},
+    // 8-bit integers element by element: byte_ops.cpp.
+    {"DequantizeLinear", "bytes", make_dequantize_kernel},
+    {"QLinearAdd", "bytes", make_byte_binary_kernel},
+    {"QLinearMul", "bytes", make_byte_binary_kernel},
+    {"QuantizeLinear", "bytes", make_quantize_kernel},
     // Cells that carry a state from step to step: recurrent.cpp.
     {"GRU", "packed", make_recurrent_kernel},
     {"LSTM", "packed", make_recurrent_kernel},

@@ -10,6 +10,8 @@
 #include "cpu/element_grid.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
+#include "cpu/pool.hpp"
+#include "cpu/quant_conv.hpp"
 #include "ops/regroup.hpp"
 
 namespace spinel::cpu {
@@ -84,17 +86,23 @@ void require_residual(const InferContext& context, const Shape& output) {
           "the summand is {}, the output {}", context.input(3).text(), graph::shape_text(output));
 }
 
-void check_layer(const ConvLayer& layer, const InferContext& context, size_t channel_axis) {
-  require_one_output(context);
+/// What convolutions of either kind need of their input.
+template <class Layer>
+void check_image(const Layer& layer, DType dtype, const InferContext& context, size_t channel_axis) {
   const Shape& x = shape_of(context, 0);
-  require(x.size() == 4 && context.dtype(0) == layer.dtype && x[channel_axis].is_constant(layer.in_channels),
+  require(x.size() == 4 && context.dtype(0) == dtype && x[channel_axis].is_constant(layer.in_channels),
           "X is {}; the layer takes {} with {} channels at axis {}", context.input(0).text(),
-          dtype_name(layer.dtype), layer.in_channels, channel_axis);
+          dtype_name(dtype), layer.in_channels, channel_axis);
   require(layer.in_channels % layer.group == 0 && layer.out_channels % layer.group == 0,
           "{} and {} channels do not make {} groups", layer.in_channels, layer.out_channels, layer.group);
   require(layer.window.kernel_shape == Dims{layer.kernel_h, layer.kernel_w}, "the kernel has two sizes");
   require(layer.kernel_h * layer.kernel_w <= max_taps, "the kernel has {} x {} taps", layer.kernel_h,
           layer.kernel_w);
+}
+
+void check_layer(const ConvLayer& layer, const InferContext& context, size_t channel_axis) {
+  require_one_output(context);
+  check_image(layer, layer.dtype, context, channel_axis);
 }
 
 }  // namespace
@@ -133,6 +141,35 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
   const Shape out =
       ops::window_output(layer.window, {x[0], x[3], x[1], x[2]}, {Dim(layer.kernel_h), Dim(layer.kernel_w)});
   require_residual(context, {x[0], out[0], out[1], Dim(layer.out_channels)});
+}
+
+void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const QuantConvLayer& layer = dynamic_cast<const NhwcQuantConv&>(op).layer();
+  require_one_output(context);
+  require(isa.byte_kernels != nullptr && is_byte(layer.x_dtype) && is_byte(layer.y_dtype),
+          "a quantised convolution from {} to {}", dtype_name(layer.x_dtype), dtype_name(layer.y_dtype));
+  for (const auto& [dtype, zero] :
+       {std::pair{layer.x_dtype, layer.x_zero_point}, {layer.y_dtype, layer.y_zero_point}}) {
+    const int32_t lowest = dtype == DType::int8 ? -128 : 0;
+    require(zero >= lowest && zero <= lowest + 255, "zero point {} of {}", zero, dtype_name(dtype));
+  }
+  check_image(layer, layer.x_dtype, context, 3);
+  int64_t depth = 0;
+  int64_t elements = 0;
+  require(!__builtin_mul_overflow(layer.taps(), layer.in_channels / layer.group, &depth) &&
+              depth <= int64_t{1} << 31 && !__builtin_mul_overflow(depth, layer.out_channels, &elements) &&
+              elements <= int64_t{1} << 44,
+          "the weights are larger than any memory");
+  const QuantConvSizes sizes = quant_conv_sizes(*isa.byte_kernels, layer);
+  require_weights(context, sizes.weights_dtype, sizes.weights);
+  const auto require_columns = [&](size_t input, DType dtype) {
+    const Tensor* constant = context.has_input(input) ? context.constant(input) : nullptr;
+    require(constant != nullptr && constant->dtype() == dtype && constant->element_count() == sizes.columns,
+            "input {} is not {} constants of {}", input, sizes.columns, dtype_name(dtype));
+  };
+  require_columns(2, DType::int32);
+  require_columns(3, DType::float32);
+  if (context.has_input(4)) require_columns(4, DType::int32);
 }
 
 void check_nhwc_conv_transpose(const graph::Op& op, const InferContext& context, const Isa& isa) {
@@ -184,6 +221,14 @@ void check_linear(const graph::Op& op, const InferContext& context, const Isa& i
   Shape y = a;
   y.back() = Dim(layer.columns);
   require_residual(context, y);
+}
+
+void check_nhwc_pool(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  require_one_output(context);
+  require(shape_of(context, 0).size() == 4, "X is {}, not of rank 4", context.input(0).text());
+  if (dynamic_cast<const NhwcPool&>(op).layer().kind != PoolLayer::Kind::max || isa.byte_kernels == nullptr ||
+      !is_byte(context.dtype(0)))
+    require_float(context, 0);
 }
 
 void check_nhwc_image(const graph::Op&, const InferContext& context, const Isa&) {

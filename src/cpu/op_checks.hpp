@@ -9,10 +9,12 @@ struct Isa;
 
 // Each throws Error(bad_model); `op` is of the type that the name says.
 void check_nhwc_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
+void check_nhwc_quant_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_nhwc_conv_transpose(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_planar_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_linear(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
-/// NhwcPool and NhwcGlobalAveragePool.
+void check_nhwc_pool(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
+/// NhwcGlobalAveragePool.
 void check_nhwc_image(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_attention(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_chain(const graph::Op& op, const graph::InferContext& context, const Isa& isa);

@@ -9,6 +9,7 @@
 #include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/pool.hpp"
+#include "cpu/quant_conv.hpp"
 
 namespace spinel::cpu {
 
@@ -28,6 +29,7 @@ class FieldWriter {
   void number(const char* name, float value) { out_[name] = value; }
   void number(const char* name, double value) { out_[name] = std::bit_cast<int64_t>(value); }
   void float_type(const char* name, DType value) { out_[name] = static_cast<int64_t>(value); }
+  void byte_type(const char* name, DType value) { out_[name] = static_cast<int64_t>(value); }
   template <class Enum>
   void choice(const char* name, Enum value, Enum) {
     out_[name] = static_cast<int64_t>(value);
@@ -65,6 +67,12 @@ class FieldReader {
   void float_type(const char* name, DType& value) {
     const int64_t number = required(name);
     value = number == static_cast<int64_t>(DType::float16) ? DType::float16 : DType::float32;
+    in_range(name, number, static_cast<int64_t>(value), static_cast<int64_t>(value));
+  }
+  /// int8 or uint8.
+  void byte_type(const char* name, DType& value) {
+    const int64_t number = required(name);
+    value = number == static_cast<int64_t>(DType::int8) ? DType::int8 : DType::uint8;
     in_range(name, number, static_cast<int64_t>(value), static_cast<int64_t>(value));
   }
   template <class Enum>
@@ -117,6 +125,22 @@ void conv_fields(Layer& layer, Fields& fields) {
   fields.choice("activation", activation, Activation::tanh);
   fields.number("low", low);
   fields.number("high", high);
+}
+
+template <class Layer, class Fields>
+void quant_conv_fields(Layer& layer, Fields& fields) {
+  auto& [x_dtype, y_dtype, x_zero_point, y_zero_point, window, kernel_h, kernel_w, group, in_channels,
+         out_channels] = layer;
+  fields.byte_type("x_dtype", x_dtype);
+  fields.byte_type("y_dtype", y_dtype);
+  fields.integer("x_zero_point", x_zero_point, -128, 255);
+  fields.integer("y_zero_point", y_zero_point, -128, 255);
+  window_fields(window, fields);
+  fields.integer("kernel_h", kernel_h, 1, max_window);
+  fields.integer("kernel_w", kernel_w, 1, max_window);
+  fields.integer("group", group, 1, max_channels);
+  fields.integer("in_channels", in_channels, 1, max_channels);
+  fields.integer("out_channels", out_channels, 1, max_channels);
 }
 
 template <class Layer, class Fields>

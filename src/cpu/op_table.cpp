@@ -78,6 +78,21 @@ OpPtr make_pool(const OpArgs& args, const Isa& isa) {
   return std::make_shared<const NhwcPool>(isa, std::move(layer));
 }
 
+bool describe_quant_conv(const Op& op, Attributes& attributes) {
+  const auto* conv = dynamic_cast<const NhwcQuantConv*>(&op);
+  if (conv == nullptr) return false;
+  FieldWriter fields(attributes);
+  quant_conv_fields(conv->layer(), fields);
+  return true;
+}
+OpPtr make_quant_conv(const OpArgs& args, const Isa& isa) {
+  if (isa.byte_kernels == nullptr) fail(ErrorCode::bad_model, "{} has no products of bytes", isa.name);
+  QuantConvLayer layer;
+  FieldReader fields(args);
+  quant_conv_fields(layer, fields);
+  return std::make_shared<const NhwcQuantConv>(isa, std::move(layer));
+}
+
 bool describe_global_pool(const Op& op, Attributes&) {
   return dynamic_cast<const NhwcGlobalAveragePool*>(&op) != nullptr;
 }
@@ -210,7 +225,8 @@ constexpr NativeOp table[] = {
     {"NhwcConv", describe_conv<NhwcConv>, make_conv<NhwcConv>, check_nhwc_conv},
     {"NhwcConvTranspose", describe_conv_transpose, make_conv_transpose, check_nhwc_conv_transpose},
     {"NhwcGlobalAveragePool", describe_global_pool, make_global_pool, check_nhwc_image},
-    {"NhwcPool", describe_pool, make_pool, check_nhwc_image},
+    {"NhwcPool", describe_pool, make_pool, check_nhwc_pool},
+    {"NhwcQuantConv", describe_quant_conv, make_quant_conv, check_nhwc_quant_conv},
     {"PlanarConv", describe_conv<PlanarConv>, make_conv<PlanarConv>, check_planar_conv},
     {"Regroup", describe_regroup, make_regroup, check_regroup},
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "cpu/byte_kernels.hpp"
 #include "cpu/patches.hpp"
 
 namespace spinel::cpu {
@@ -51,13 +52,17 @@ void NhwcPool::run(graph::RunContext& context) const {
   const bool counts_padding = layer_.kind == PoolLayer::Kind::average_counting_padding;
   context.parallel_for((rows + task_rows - 1) / task_rows, [&](int64_t task) {
     const int64_t row = task * task_rows;
-    pool({.patches = patches,
-          .row = row,
-          .rows = std::min(task_rows, rows - row),
-          .counts_padding = counts_padding,
-          .pad_bottom = pad_end(window, 0, patches.pad_top, y.dim(1), x.dim(1), window.kernel_shape[0]),
-          .pad_right = pad_end(window, 1, patches.pad_left, y.dim(2), x.dim(2), window.kernel_shape[1])},
-         y.raw());
+    const PoolRows part{
+        .patches = patches,
+        .row = row,
+        .rows = std::min(task_rows, rows - row),
+        .counts_padding = counts_padding,
+        .pad_bottom = pad_end(window, 0, patches.pad_top, y.dim(1), x.dim(1), window.kernel_shape[0]),
+        .pad_right = pad_end(window, 1, patches.pad_left, y.dim(2), x.dim(2), window.kernel_shape[1])};
+    if (dtype_bits(x.dtype()) == 8)
+      isa_.byte_kernels->max_pool(part, x.dtype() == DType::int8, y.raw());
+    else
+      pool(part, y.raw());
   });
 }
 

@@ -12,7 +12,7 @@ struct PoolLayer {
   ops::WindowAttrs window;  ///< Of two axes, lists filled in.
 };
 
-/// Input X [N, H, W, C], output [N, out_h, out_w, C].
+/// Input X [N, H, W, C], output [N, out_h, out_w, C]; for the greatest element X may be int8 or uint8, too.
 class NhwcPool final : public graph::Op {
  public:
   NhwcPool(const Isa& isa, PoolLayer layer) : isa_(isa), layer_(std::move(layer)) {}

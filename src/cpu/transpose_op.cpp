@@ -159,8 +159,8 @@ graph::OpPtr make_transpose_kernel(const Candidate& candidate, std::string& refu
     return nullptr;
   }
   const int bits = dtype_bits(x.dtype);
-  if ((bits != 32 && bits != 16) || x.dtype == DType::string) {
-    refusal = "elements are not of 2 or 4 bytes";
+  if ((bits != 32 && bits != 16 && bits != 8) || x.dtype == DType::string) {
+    refusal = "elements are not of 1, 2 or 4 bytes";
     return nullptr;
   }
   return std::make_shared<TransposeKernel>(candidate.node.op, candidate.kernels,

@@ -112,7 +112,25 @@ struct TransposeBlock {
   int64_t to_stride = 0;    ///< Elements between the columns, which are the rows of `to`.
   int64_t rows = 0;
   int64_t columns = 0;
-  int element_bytes = 4;  ///< 4 or 2.
+  int element_bytes = 4;  ///< 4, 2 or 1.
+};
+
+/// How the bytes of an int8 or uint8 tensor are to be read: (byte - zero_point) * scale.
+struct ByteNumbers {
+  bool is_signed = false;
+  int32_t zero_point = 0;
+  float scale = 1;
+};
+
+/// to = a + b or a * b of the numbers that bytes stand for: computed in float32, divided by the scale,
+/// rounded to nearest even and limited. `to` may be the memory of a or b.
+struct ByteBinary {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  void* to = nullptr;
+  int64_t count = 0;
+  bool multiplies = false;
+  ByteNumbers a_numbers, b_numbers, to_numbers;  ///< All signed or none.
 };
 
 /// Rows of resized images [image][height][width][inner]; output row number `row` counts [image][out_height].
@@ -154,6 +172,11 @@ struct VectorKernels {
   /// Strides in bytes. Source and target do not overlap.
   void (*copy_rows)(const void* from, int64_t from_stride, void* to, int64_t to_stride, int64_t rows,
                     int64_t row_bytes);
+
+  void (*combine_bytes)(const ByteBinary& bytes);
+  /// Floats to bytes as combine_bytes does it, and back; NaN becomes the lowest number.
+  void (*quantize)(const void* from, bool half, int64_t count, const ByteNumbers& numbers, void* to);
+  void (*dequantize)(const void* from, int64_t count, const ByteNumbers& numbers, bool half, void* to);
 };
 
 }  // namespace spinel::cpu

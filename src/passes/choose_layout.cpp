@@ -20,6 +20,7 @@
 #include "ops/unary.hpp"
 #include "passes/layout_values.hpp"
 #include "passes/pipeline.hpp"
+#include "passes/quantized_conv.hpp"
 
 namespace spinel::passes {
 namespace {
@@ -75,11 +76,16 @@ class Layout : private LayoutValues {
                         pool->attrs().count_include_pad ? cpu::PoolLayer::Kind::average_counting_padding
                                                         : cpu::PoolLayer::Kind::average,
                         pool->attrs().window);
+    if (node.op->name() == "QLinearConv") return lower_quantized_conv(node);
     if (node.op->name() == "GlobalAveragePool") return lower_global_average_pool(node);
     if (const auto* transpose = dynamic_cast<const ops::Transpose*>(node.op.get()))
       return lower_transpose(node, *transpose);
     // What follows computes elements from elements: it takes whatever layout its input has.
+    if (node.op->name() == "QLinearAdd" || node.op->name() == "QLinearMul")
+      return lower_quantized_binary(node);
     if (!has_nhwc(node.inputs[0]) && !(node.inputs.size() > 1 && has_nhwc(node.inputs[1]))) return false;
+    if (node.op->name() == "QLinearSigmoid" || node.op->name() == "QLinearLeakyRelu")
+      return lower_elementwise(node, 1);
     if (dynamic_cast<const ops::Unary*>(node.op.get()) != nullptr) return lower_elementwise(node, 1);
     if (dynamic_cast<const ops::Clip*>(node.op.get()) != nullptr && has_nhwc(node.inputs[0]))
       return lower_elementwise(node, 1);
@@ -191,9 +197,43 @@ class Layout : private LayoutValues {
     return true;
   }
 
+  bool lower_quantized_conv(const Node& node) {
+    if (!is_image(type_of(node.inputs[0])) || !is_image(type_of(node.outputs[0]))) return false;
+    std::optional<QuantizedConv> conv = quantized_conv(graph_, node, isa_);
+    if (!conv) return false;
+    Node lowered = like(node);
+    lowered.attributes = cpu::quant_conv_text(conv->layer);
+    lowered.inputs = {provide_nhwc(node.inputs[0])};
+    cpu::QuantConvConstants& constants = conv->constants;
+    lowered.inputs.push_back(
+        add_constant(graph_.value(node.inputs[3]).name + ".packed", std::move(constants.weights)));
+    lowered.inputs.push_back(add_constant(node.name + ".start", std::move(constants.start)));
+    lowered.inputs.push_back(add_constant(node.name + ".multipliers", std::move(constants.multipliers)));
+    if (constants.zero_points.defined())
+      lowered.inputs.push_back(add_constant(node.name + ".zero_points", std::move(constants.zero_points)));
+    lowered.op = std::make_shared<cpu::NhwcQuantConv>(isa_, std::move(conv->layer));
+    release(node.inputs[3]);
+    emit(std::move(lowered), node.outputs[0]);
+    return true;
+  }
+
+  bool lower_quantized_binary(const Node& node) {
+    if (!has_nhwc(node.inputs[0]) && !has_nhwc(node.inputs[3])) return false;
+    if (!is_image(type_of(node.outputs[0])) || !takes_nhwc(node.inputs[0]) || !takes_nhwc(node.inputs[3]))
+      return false;
+    Node lowered = like(node);
+    lowered.op = node.op;
+    lowered.inputs = node.inputs;
+    for (const size_t i : {size_t{0}, size_t{3}}) lowered.inputs[i] = provide_nhwc(node.inputs[i]);
+    emit(std::move(lowered), node.outputs[0]);
+    return true;
+  }
+
   bool lower_pool(const Node& node, cpu::PoolLayer::Kind kind, const ops::WindowAttrs& window) {
     const ValueType x = type_of(node.inputs[0]);
-    if (!is_image(x) || !computes_in(x.dtype) || window.kernel_shape.size() != 2 ||
+    const bool takes_bytes = kind == cpu::PoolLayer::Kind::max && has_nhwc(node.inputs[0]) &&
+                             isa_.byte_kernels != nullptr && cpu::is_byte(x.dtype);
+    if (!is_image(x) || !(computes_in(x.dtype) || takes_bytes) || window.kernel_shape.size() != 2 ||
         !is_image(type_of(node.outputs[0])))
       return false;
     Node lowered = like(node);

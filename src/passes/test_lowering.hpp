@@ -34,13 +34,13 @@ struct Model {
     return graph.add_value(std::move(value));
   }
   ValueId add(const std::string& op, int version, ops::testing::Attributes attributes,
-              std::vector<ValueId> inputs) {
+              std::vector<ValueId> inputs, const char* domain = "") {
     graph::Value value;
     value.name = fmt::format("v{}", graph.values.size());
     const ValueId out = graph.add_value(std::move(value));
     Node node;
     node.name = fmt::format("{}_{}", op, graph.nodes.size());
-    node.op = ops::testing::make(op, version, std::move(attributes), inputs.size(), 1);
+    node.op = ops::testing::make(op, version, std::move(attributes), inputs.size(), 1, domain);
     node.inputs = std::move(inputs);
     node.outputs = {out};
     node.sources = {node.name};

@@ -104,6 +104,8 @@ void separate3(const Matrix<float>& m, int64_t rows) {
 void interleave3(const Matrix<float>& m, int64_t columns) { interleave<3>(m, columns); }
 void separate3(const Matrix<float>& m, int64_t rows) { separate<3>(m, rows); }
 #endif
+void interleave3(const Matrix<uint8_t>& m, int64_t columns) { interleave<3>(m, columns); }
+void separate3(const Matrix<uint8_t>& m, int64_t rows) { separate<3>(m, rows); }
 void interleave3(const Matrix<uint16_t>& m, int64_t columns) { interleave<3>(m, columns); }
 void separate3(const Matrix<uint16_t>& m, int64_t rows) { separate<3>(m, rows); }
 
@@ -137,6 +139,7 @@ void copy_floats(const char* from, char* to, int64_t bytes) {
 }  // namespace
 
 void transpose(const TransposeBlock& block) {
+  if (block.element_bytes == 1) return transpose_of<uint8_t>(block);
   block.element_bytes == 2 ? transpose_of<uint16_t>(block) : transpose_of<float>(block);
 }
 

@@ -63,7 +63,7 @@ inline void turn_over(Vec rows[vector_floats]) {
 
 #endif
 
-// 16-bit elements travel in the lower halves of 32-bit lanes.
+// Shorter elements travel in the lower part of 32-bit lanes.
 #if defined(__AVX512F__)
 inline Vec load_bits(const uint16_t* p) {
   return reinterpret_cast<Vec>(
@@ -71,6 +71,12 @@ inline Vec load_bits(const uint16_t* p) {
 }
 inline void store_bits(uint16_t* p, Vec x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(reinterpret_cast<__m512i>(x)));
+}
+inline Vec load_bits(const uint8_t* p) {
+  return reinterpret_cast<Vec>(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+inline void store_bits(uint8_t* p, Vec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(x)));
 }
 #else
 typedef uint16_t HalfBits __attribute__((vector_size(vector_floats * sizeof(uint16_t))));
@@ -81,6 +87,16 @@ inline Vec load_bits(const uint16_t* p) {
 }
 inline void store_bits(uint16_t* p, Vec x) {
   const HalfBits bits = __builtin_convertvector(as_int(x), HalfBits);
+  __builtin_memcpy(p, &bits, sizeof bits);
+}
+typedef uint8_t ByteBits __attribute__((vector_size(vector_floats * sizeof(uint8_t))));
+inline Vec load_bits(const uint8_t* p) {
+  ByteBits bits;
+  __builtin_memcpy(&bits, p, sizeof bits);
+  return as_float(__builtin_convertvector(bits, IntVec));
+}
+inline void store_bits(uint8_t* p, Vec x) {
+  const ByteBits bits = __builtin_convertvector(as_int(x), ByteBits);
   __builtin_memcpy(p, &bits, sizeof bits);
 }
 #endif
@@ -109,5 +125,15 @@ inline void store_bits(uint16_t* p, Vec x, int64_t count) {
   __builtin_memcpy(p, whole, static_cast<size_t>(count) * sizeof *p);
 }
 #endif
+inline Vec load_bits(const uint8_t* p, int64_t count) {
+  uint8_t whole[vector_floats] = {};
+  __builtin_memcpy(whole, p, static_cast<size_t>(count));
+  return load_bits(whole);
+}
+inline void store_bits(uint8_t* p, Vec x, int64_t count) {
+  uint8_t whole[vector_floats];
+  store_bits(whole, x);
+  __builtin_memcpy(p, whole, static_cast<size_t>(count));
+}
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -1,5 +1,6 @@
 #include "cpu/kernels/vector_table.hpp"
 
+#include "cpu/kernels/byte_elements.hpp"
 #include "cpu/kernels/elementwise.hpp"
 #include "cpu/kernels/move.hpp"
 #include "cpu/kernels/normalize.hpp"
@@ -20,6 +21,9 @@ const VectorKernels vector_kernels = {
     .resize_nearest_rows = resize_nearest_rows,
     .transpose = transpose,
     .copy_rows = copy_rows,
+    .combine_bytes = combine_bytes,
+    .quantize = quantize,
+    .dequantize = dequantize,
 };
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,176 @@
+// Products of 8-bit integers: the register tile of cpu/byte_kernels.hpp, its packed operands, and what its
+// sums become.
+#include "cpu/kernels/byte_product.hpp"
+
+#include "cpu/kernels/byte_lanes.hpp"
+#include "cpu/kernels/tile_rows.hpp"
+
+namespace spinel::cpu::SPINEL_ISA {
+namespace {
+
+/// sums[Rows][panel] of a panel of B. A function of its own, so that all vector registers are the sums'.
+template <int Rows>
+__attribute__((noinline)) void multiply_tile(const char* a0, int64_t stride, const char* b, int64_t groups,
+                                             int32_t* sums) {
+  Sums acc[Rows][2];
+#pragma GCC unroll 16
+  for (int m = 0; m < Rows; ++m) acc[m][0] = acc[m][1] = zero_sums();
+  const int64_t stride3 = 3 * stride;
+  const char* a5 = a0 + 5 * stride;
+  const char* a10 = a5 + 5 * stride;
+  for (; groups > 0; --groups) {
+    const Sums b0 = load_group(b);
+    const Sums b1 = load_group(b + 4 * lanes);
+    b += 4 * panel;
+#define SPINEL_ROW(m, address)                  \
+  if constexpr (Rows > (m)) {                   \
+    const Sums x = broadcast_group(address);    \
+    acc[m][0] = add_products(acc[m][0], x, b0); \
+    acc[m][1] = add_products(acc[m][1], x, b1); \
+  }
+    SPINEL_FOR_EACH_ROW(SPINEL_ROW)
+#undef SPINEL_ROW
+    a0 += 4;
+    a5 += 4;
+    a10 += 4;
+  }
+#pragma GCC unroll 16
+  for (int m = 0; m < Rows; ++m) {
+    store_sums(sums + m * panel, acc[m][0]);
+    store_sums(sums + m * panel + lanes, acc[m][1]);
+  }
+}
+
+/// The tile of that many rows, at most Most.
+template <int Most>
+void some_rows(int64_t rows, const char* a, int64_t stride, const char* b, int64_t groups, int32_t* sums) {
+  if constexpr (Most > 1) {
+    if (rows < Most) return some_rows<Most - 1>(rows, a, stride, b, groups, sums);
+  }
+  multiply_tile<Most>(a, stride, b, groups, sums);
+}
+
+/// Sums wrap around.
+inline int32_t wrapped(uint32_t sum) { return static_cast<int32_t>(sum); }
+
+/// sums[rows][panel] plus what belongs to their columns [n, n + panel).
+void correct(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int32_t* sums) {
+  if (block.start != nullptr) {
+    const int32_t* start = block.start + n;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < panel; ++j)
+        sums[r * panel + j] =
+            wrapped(static_cast<uint32_t>(sums[r * panel + j]) + static_cast<uint32_t>(start[j]));
+  }
+  if (block.row_sums == nullptr || block.b_zero_points == nullptr) return;
+  const int32_t* zeros = block.b_zero_points + n;
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto row_sum = static_cast<uint32_t>(block.row_sums[row + r]);
+    for (int64_t j = 0; j < panel; ++j)
+      sums[r * panel + j] =
+          wrapped(static_cast<uint32_t>(sums[r * panel + j]) - row_sum * static_cast<uint32_t>(zeros[j]));
+  }
+}
+
+void multiply(const ByteBlock& block) {
+  alignas(64) int32_t sums[tile_rows * panel];
+  const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
+  const int64_t groups = block.depth / depth_step;
+  for (int64_t n = 0; n < block.columns; n += panel) {
+    const char* b =
+        static_cast<const char*>(block.b) + n * block.depth * static_cast<int64_t>(sizeof(Weight));
+    const int64_t columns = block.columns - n < panel ? block.columns - n : panel;
+    int64_t row = 0;
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t rows = (block.rows - row + tiles - tile - 1) / (tiles - tile);
+      some_rows<tile_rows>(rows, static_cast<const char*>(block.a) + row * block.a_stride_bytes,
+                           block.a_stride_bytes, b, groups, sums);
+      correct(block, row, rows, n, sums);
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t at = (row + r) * block.c_stride + n;
+        if (block.epilogue == nullptr) {
+          __builtin_memcpy(static_cast<int32_t*>(block.c) + at, sums + r * panel,
+                           static_cast<size_t>(columns) * sizeof *sums);
+          continue;
+        }
+        uint8_t bytes[panel];
+        requantize(*block.epilogue, block.epilogue->multipliers + n, sums + r * panel, panel, bytes);
+        if (columns == panel)
+          __builtin_memcpy(static_cast<uint8_t*>(block.c) + at, bytes, panel);
+        else
+          __builtin_memcpy(static_cast<uint8_t*>(block.c) + at, bytes, static_cast<size_t>(columns));
+      }
+      row += rows;
+    }
+  }
+}
+
+void pack_columns(const uint8_t* from, bool is_signed, [[maybe_unused]] const int32_t* zero_points,
+                  [[maybe_unused]] int64_t zero_step, int64_t row_stride, int64_t column_stride,
+                  int64_t depth, int64_t columns, void* to) {
+  auto* out = static_cast<Weight*>(to);
+  for (int64_t n0 = 0; n0 < columns; n0 += panel)
+    for (int64_t k0 = 0; k0 < depth; k0 += depth_step)
+      for (int64_t n = n0; n < n0 + panel; ++n)
+        for (int64_t k = k0; k < k0 + depth_step; ++k, ++out) {
+          *out = 0;
+          if (n >= columns || k >= depth) continue;
+          const uint8_t byte = from[k * row_stride + n * column_stride];
+#if defined(__AVX512VNNI__)
+          *out = static_cast<Weight>(is_signed ? byte : byte ^ 0x80);
+#else
+          *out = static_cast<Weight>((is_signed ? static_cast<int8_t>(byte) : int32_t{byte}) -
+                                     zero_points[n * zero_step]);
+#endif
+        }
+}
+
+void row_sums(const void* rows, int64_t stride_bytes, int64_t count, int64_t depth, int32_t* sums) {
+  for (int64_t r = 0; r < count; ++r) {
+    const auto* row = static_cast<const uint8_t*>(rows) + r * stride_bytes;
+    uint32_t sum = 0;
+    for (int64_t k = 0; k < depth; ++k) sum += row[k];
+    sums[r] = wrapped(sum);
+  }
+}
+
+void requantize_row(const ByteEpilogue& epilogue, const int32_t* sums, const int32_t* start, int64_t count,
+                    uint8_t* to) {
+  constexpr int64_t block = 64;
+  for (int64_t at = 0; at < count; at += block) {
+    const int64_t length = count - at < block ? count - at : block;
+    int32_t own[block];
+    for (int64_t i = 0; i < length; ++i)
+      own[i] = wrapped(static_cast<uint32_t>(sums[at + i]) +
+                       static_cast<uint32_t>(start == nullptr ? 0 : start[at + i]));
+    requantize(epilogue, epilogue.multipliers + at, own, length, to + at);
+  }
+}
+
+}  // namespace
+
+#define SPINEL_TEXT(name) SPINEL_TEXT_OF(name)
+#define SPINEL_TEXT_OF(name) #name
+
+const ByteKernels byte_kernels = {
+#if defined(__AVX512VNNI__)
+    .name = "uint8 " SPINEL_TEXT(SPINEL_ISA),
+    .multiplies_bytes = true,
+#else
+    .name = "int16 " SPINEL_TEXT(SPINEL_ISA),
+    .multiplies_bytes = false,
+#endif
+    .element_bytes = sizeof(Element),
+    .depth_step = depth_step,
+    .panel_columns = panel,
+    .tile_rows = tile_rows,
+    .pack_columns = pack_columns,
+    .pack_patches = pack_byte_patches,
+    .row_sums = row_sums,
+    .multiply = multiply,
+    .requantize_row = requantize_row,
+    .depthwise_rows = byte_depthwise_rows,
+    .max_pool = byte_max_pool,
+};
+
+}  // namespace spinel::cpu::SPINEL_ISA

@@ -1,0 +1,190 @@
+// Networks of 8-bit integers as the passes lower them: equal to the reference operators bit by bit, on every
+// instruction set.
+#include "passes/test_lowering.hpp"
+
+namespace spinel::passes {
+namespace {
+
+using namespace testing;
+using ops::testing::Attributes;
+using ops::testing::noise;
+using ops::testing::same_bits;
+using Ints = std::vector<int64_t>;
+
+struct ConvCase {
+  Dims x, w;
+  Attributes attributes;
+};
+
+const std::vector<ConvCase>& conv_cases() {
+  static const std::vector<ConvCase> cases = {
+      {{1, 3, 19, 17}, {64, 3, 7, 7}, {{"pads", Ints{3, 3, 3, 3}}, {"strides", Ints{2, 2}}}},
+      {{2, 16, 9, 11}, {33, 16, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}},
+      {{1, 64, 14, 14}, {96, 64, 1, 1}, {}},
+      {{1, 65, 5, 7}, {1, 65, 1, 1}, {{"strides", Ints{2, 1}}}},
+      {{1, 512, 3, 3}, {40, 512, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}},
+      {{1, 4096, 3, 5}, {31, 4096, 1, 1}, {}},
+      {{3, 12, 10, 8}, {20, 3, 3, 2}, {{"group", int64_t{4}}, {"pads", Ints{0, 1, 2, 0}}}},
+      {{1, 8, 12, 12}, {8, 8, 3, 3}, {{"dilations", Ints{2, 3}}, {"pads", Ints{2, 3, 2, 3}}}},
+      {{1, 70, 9, 9}, {70, 1, 3, 3}, {{"group", int64_t{70}}, {"pads", Ints{1, 1, 1, 1}}}},
+      {{2, 129, 8, 7},
+       {129, 1, 5, 3},
+       {{"group", int64_t{129}}, {"strides", Ints{2, 2}}, {"auto_pad", std::string("SAME_UPPER")}}},
+      {{1, 6, 8, 8}, {12, 1, 3, 3}, {{"group", int64_t{6}}}},
+  };
+  return cases;
+}
+
+/// Bytes of which many are the extremes of their type.
+Tensor bytes(const Dims& dims, DType dtype, uint32_t seed) {
+  const int lowest = dtype == DType::int8 ? -128 : 0;
+  Tensor out = noise(dims, seed, lowest, lowest + 256, dtype);
+  auto* each = static_cast<uint8_t*>(out.raw());
+  for (int64_t i = 0; i < out.element_count(); i += 3) each[i] = static_cast<uint8_t>(lowest + (i % 2) * 255);
+  return out;
+}
+
+/// How the operands of a convolution are quantised.
+struct Format {
+  DType x, w, y;
+  int32_t x_zero, w_zero, y_zero;
+  bool per_channel;
+};
+constexpr Format formats[] = {
+    {DType::uint8, DType::int8, DType::uint8, 128, 0, 0, true},
+    {DType::uint8, DType::int8, DType::uint8, 0, 0, 255, false},
+    {DType::uint8, DType::uint8, DType::uint8, 255, 117, 3, true},
+    {DType::int8, DType::int8, DType::int8, -128, 0, 127, true},
+    {DType::int8, DType::uint8, DType::uint8, 5, 128, 100, false},
+    {DType::uint8, DType::int8, DType::int8, 77, -128, -128, true},
+};
+
+Tensor zero_point(DType dtype, int32_t value) {
+  return dtype == DType::int8 ? Tensor::scalar(static_cast<int8_t>(value))
+                              : Tensor::scalar(static_cast<uint8_t>(value));
+}
+
+KernelCase conv_case(const ConvCase& c) {
+  KernelCase out;
+  out.op = "QLinearConv";
+  out.version = 10;
+  out.attributes = c.attributes;
+  return out;
+}
+
+std::vector<Tensor> conv_inputs(const ConvCase& c, const Format& f) {
+  const int64_t channels = c.w[0];
+  const int64_t depth = c.w[1] * c.w[2] * c.w[3];
+  Tensor w_scale = noise({f.per_channel ? channels : 1}, 4, 0.5, 2, DType::float32);
+  Tensor w_zero(f.w, {f.per_channel ? channels : 1});
+  for (int64_t i = 0; i < w_zero.element_count(); ++i)
+    static_cast<uint8_t*>(w_zero.raw())[i] = static_cast<uint8_t>(f.w_zero);
+  Tensor bias = noise({channels}, 5, -30000, 30000, DType::int32);
+  if (f.per_channel) bias.data<int32_t>()[0] = std::numeric_limits<int32_t>::max();
+  return {bytes(c.x, f.x, 1),
+          Tensor::scalar(0.02F),
+          zero_point(f.x, f.x_zero),
+          bytes(c.w, f.w, 2),
+          w_scale,
+          f.per_channel ? w_zero : zero_point(f.w, f.w_zero),
+          Tensor::scalar(2.5F * static_cast<float>(std::sqrt(static_cast<double>(depth)))),
+          zero_point(f.y, f.y_zero),
+          bias};
+}
+
+}  // namespace
+
+TEST_CASE("quantised convolutions over channels-last tensors are exact", "[quantized]") {
+  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+    for (const ConvCase& c : conv_cases())
+      for (const Format& f : formats) {
+        const std::vector<Tensor> inputs = conv_inputs(c, f);
+        Model reference(conv_case(c), inputs);
+        reference.finish();
+        INFO(dims_text(c.x) << " * " << dims_text(c.w) << ", " << dtype_name(f.x) << " * " << dtype_name(f.w)
+                            << " on " << isa.name);
+        Model tuned(conv_case(c), inputs);
+        tuned.finish();
+        lower(tuned.graph, isa);
+        CHECK(tuned.count("NhwcQuantConv") == 1);
+        CHECK(same_bits(tuned.run({inputs[0]}), reference.run({inputs[0]})));
+      }
+  });
+}
+
+TEST_CASE("what stands between quantised convolutions keeps their layout and their bits", "[quantized]") {
+  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+    for (const Format& f : {formats[0], formats[3]}) {
+      const ConvCase c{{2, 24, 13, 11}, {24, 24, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}};
+      const std::vector<Tensor> inputs = conv_inputs(c, f);
+      const auto build = [&] {
+        Model model(conv_case(c), inputs);
+        const auto number = [&](float value) {
+          return model.graph.add_constant(fmt::format("n{}", model.graph.values.size()),
+                                          Tensor::scalar(value));
+        };
+        const ValueId zero = model.graph.add_constant("zero", inputs[7]);
+        ValueId y = model.y;
+        const char* ms = "com.microsoft";
+        y = model.add("QLinearAdd", 1, {},
+                      {y, number(0.5F), zero, model.x, number(0.25F), zero, number(0.7F), zero}, ms);
+        y = model.add("QLinearMul", 1, {},
+                      {y, number(0.1F), zero, y, number(0.05F), zero, number(0.6F), zero}, ms);
+        y = model.add("MaxPool", 12,
+                      {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}},
+                      {y});
+        y = model.add("QLinearSigmoid", 1, {}, {y, number(0.02F), zero, number(0.004F), zero}, ms);
+        model.y = y;
+        model.finish();
+        return model;
+      };
+      Model reference = build();
+      Model tuned = build();
+      lower(tuned.graph, isa);
+      CHECK(tuned.count("Transpose") == 2);
+      CHECK(same_bits(tuned.run({inputs[0]}), reference.run({inputs[0]})));
+    }
+  });
+}
+
+TEST_CASE("quantising and dequantising by tuned kernels is exact", "[quantized]") {
+  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+    for (const DType dtype : {DType::uint8, DType::int8}) {
+      const Tensor zero = zero_point(dtype, dtype == DType::int8 ? -3 : 200);
+      Tensor x = noise({3, 7, 71}, 8, -30, 30, DType::float32);
+      x.data<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+      x.data<float>()[6] = std::numeric_limits<float>::infinity();
+      x.data<float>()[7] = -std::numeric_limits<float>::infinity();
+      for (int i = 0; i < 40; ++i)
+        x.data<float>()[static_cast<size_t>(20 + i)] = 0.0625F * static_cast<float>(i - 20);
+      KernelCase c;
+      c.op = "QuantizeLinear";
+      c.version = 13;
+      const std::vector<Tensor> inputs{x, Tensor::scalar(0.125F), zero};
+      const auto build = [&] {
+        Model model(c, inputs);
+        model.finish();
+        const ValueId q = model.y;
+        model.y = model.add("DequantizeLinear", 13, {}, {q, 1, 2});
+        model.finish();
+        model.graph.outputs.push_back(q);
+        model.graph.output_names.push_back("q");
+        return model;
+      };
+      const auto run = [&](Model& model) {
+        return graph::interpret(model.graph, {graph::RuntimeValue(x)}, {}, {});
+      };
+      Model reference = build();
+      const auto expected = run(reference);
+      INFO(isa.name);
+      Model tuned = build();
+      lower(tuned.graph, isa);
+      for (const Node& node : tuned.graph.nodes) CHECK(node.op->kernel() == "bytes");
+      const auto results = run(tuned);
+      CHECK(same_bits(results[0].tensor(), expected[0].tensor()));
+      CHECK(same_bits(results[1].tensor(), expected[1].tensor()));
+    }
+  });
+}
+
+}  // namespace spinel::passes
