@@ -93,6 +93,25 @@ inline EngineModel transposed(DType dtype) {
           dtype};
 }
 
+/// Quantised: a convolution in one group with asymmetric weights, a depthwise one, a pool, a sum.
+inline EngineModel quantized() {
+  ModelGraph g("quantized");
+  g.input("x", DType::float32, {std::string("n"), 3, 12, 10});
+  g.constant("s", Tensor::scalar(0.05F)).constant("z", Tensor::scalar(uint8_t{120}));
+  g.constant("ws", Tensor::scalar(0.02F)).constant("wz", Tensor::scalar(uint8_t{90}));
+  g.constant("w", convert(random_floats({16, 3, 3, 3}, 2), DType::uint8));
+  g.constant("dz", Tensor::scalar(int8_t{0}))
+      .constant("d", convert(random_floats({16, 1, 3, 3}, 3), DType::int8));
+  const std::vector<int64_t> ones{1, 1, 1, 1};
+  g.node("QuantizeLinear", {"x", "s", "z"}, {"q"});
+  g.node("QLinearConv", {"q", "s", "z", "w", "ws", "wz", "s", "z"}, {"a"}, {{"pads", ones}});
+  g.node("QLinearConv", {"a", "s", "z", "d", "ws", "dz", "s", "z"}, {"b"},
+         {{"pads", ones}, {"group", int64_t{16}}});
+  g.node("MaxPool", {"b"}, {"c"}, {{"kernel_shape", std::vector<int64_t>{2, 2}}});
+  g.node("DequantizeLinear", {"c", "s", "z"}, {"y"}).output("y", DType::float32);
+  return {"quantized", g.model(), {random_floats({2, 3, 12, 10}, 1)}, {"NhwcQuantConv", "NhwcPool"}};
+}
+
 /// A layer of an encoder: heads, a mask, layer norm, Gelu; the length is dynamic.
 inline EngineModel encoder() {
   ModelGraph g("encoder");
@@ -209,6 +228,7 @@ inline std::vector<EngineModel> engine_models() {
           convolutions(DType::float16),
           transposed(DType::undefined),
           transposed(DType::float16),
+          quantized(),
           encoder(),
           chains(),
           control_flow(),
