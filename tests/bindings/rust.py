@@ -7,42 +7,23 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
-source = pathlib.Path(os.environ['SPINEL_SOURCE_DIR'])
-build = pathlib.Path(os.environ['SPINEL_BINARY_DIR'])
+from support import (build, check, check_classify, check_fields, check_functions, generate, generated, header, install,
+                     library_paths, run, skip, source, sources)
+
 binding = source / 'bindings/rust'
 scratch = build / 'tests/bindings/rust'
 prefix = scratch / 'prefix'
 oldest = (1, 63)
 
-# What the binding has no use for: Rust does it itself, a call for several does it for one, or it is left out (docs/rust.md).
-left_out = re.compile(r'spinel_(engine_find|preprocess_(file|encoded|rgb)|tensor_init|image_init|loader_options_init|'
-                      r'engine_options_init|custom_op_init|op_set_add|'
-                      r'engine_(layer_values|inspect)|layer_values|'
-                      r'value_|engine_(run_values|replace)|(check|simplify|convert)_options_init|(simplify|convert)_model|'
-                      r'simplify_steps|float16_keep_list|tool_report|cancel_token_is_cancelled)')
-
-not_set = ('struct_size', 'reserved', 'allocate', 'deallocate', 'allocate_user', 'inspectable')
-
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(source / 'bindings'))
-import generate  # noqa: E402
-
-
-def run(*command, **options):
-    command = [str(part) for part in command]
-    print('$', *command, flush=True)
-    done = subprocess.run(command, text=True, **options)
-    if done.returncode != 0:
-        print(done.stdout or '', done.stderr or '')
-        sys.exit(f'FAILED with {done.returncode}')
-    return done.stdout
-
-
-def check(good, saying):
-    if not good:
-        sys.exit(f'FAILED: {saying}')
+# What the binding has no use for, and why.
+left_out = {
+    'spinel_engine_find_(input|output)': 'inputs() and outputs() have the names',
+    'spinel_preprocess_(file|encoded|rgb)': 'spinel_preprocess_batch() takes one image, too',
+    'spinel_(tensor|image|loader_options|engine_options|custom_op)_init': 'Default of spinel-sys does it',
+}
+# Memory that the host lends cannot be made safe.
+left_out_options = {'allocate', 'deallocate', 'allocate_user'}
 
 
 def toolchains():
@@ -63,28 +44,22 @@ def environment(version, folder):
     plugin = next(iter(build.rglob('libcustom_add.so')), None)
     return {**out, 'PATH': f'{folder}:{os.environ["PATH"]}', 'CARGO_NET_OFFLINE': 'true',
             'CARGO_TARGET_DIR': str(scratch / f'target-{version[0]}.{version[1]}'),
-            'PKG_CONFIG_PATH': ':'.join(map(str, prefix.rglob('pkgconfig'))),
-            'LD_LIBRARY_PATH': ':'.join(str(path.parent) for path in prefix.rglob('libspinel.so')),
+            **library_paths(prefix),
             'RUSTDOCFLAGS': '-D warnings', 'SPINEL_TEST_MODELS': str(build / 'tests/capi/models'),
             **({'SPINEL_TEST_CUSTOM_OPS': str(plugin)} if plugin else {})}
 
 
 def covers():
     """Every function and every option of the header is used, or left out on purpose."""
-    header = generate.parse((source / 'capi/spinel.h').read_text())
-    text = '\n'.join(path.read_text() for path in (binding / 'spinel/src').glob('*.rs'))
-    missing = [name for name in header.functions if not re.search(rf'\bsys::{name}\b', text) and not left_out.match(name)]
-    check(not missing, f'the binding uses none of {missing}')
+    text = sources('rust/spinel/src/**/*.rs')
+    check_functions(text, left_out, r'\bsys::{}\b')
     for struct in ('spinel_engine_options', 'spinel_preprocess_options', 'spinel_limits', 'spinel_loader_options'):
-        fields = [name for _, name in header.structs[struct] if name not in not_set]
-        missing = [name for name in fields if not re.search(rf'\b{name}:|\.{name} =|\(self\.options\.{name}|options\.{name}\)', text)]
-        check(not missing, f'the binding sets none of {missing} of {struct}')
+        check_fields(text, struct, r'\b{0}:|\.{0} =|\(self\.options\.{0}|options\.{0}\)', left_out_options)
 
 
 def layout(env):
     """The structs lie in memory as in C."""
-    header = generate.parse((source / 'capi/spinel.h').read_text())
-    fields = {name: [generate.rust_name(field) for _, field in fields] for name, fields in header.structs.items()}
+    fields = {name: [generate.rust_name(field) for _, field in fields] for name, fields in header().structs.items()}
     c, rust = ['#include <stdio.h>', '#include <spinel.h>', 'int main(void) {'], []
     for name, names in fields.items():
         c.append(f'printf("{name} %zu\\n", sizeof({name}));')
@@ -114,20 +89,7 @@ def lints(env):
 def example(env):
     run('cargo', 'build', '--quiet', '--example', 'classify', env=env, cwd=binding)
     classify = pathlib.Path(env['CARGO_TARGET_DIR']) / 'debug/examples/classify'
-    cat, boot = source / 'samples/photos/cat.png', source / 'samples/resnet/images/09_ankle_boot.png'
-    lines = run(classify, source / 'samples/resnet/resnet_fashion.onnx', source / 'samples/resnet/synset.txt', boot,
-                env=env, capture_output=True).splitlines()
-    check(len(lines) == 6 and lines[0] == str(boot) and re.fullmatch(r'  0\.9\d\d Ankle boot', lines[1]), lines)
-    photos = [source / 'samples/photos/efficientnet_lite0.onnx', source / 'samples/photos/synset.txt']
-    ours = run(classify, '--preset', 'efficientnet-lite', *photos, cat, env=env, capture_output=True)
-    check(ours.splitlines()[1].endswith(' tiger cat'), ours)
-    if (build / 'bin/classify_c').exists():
-        theirs = run(build / 'bin/classify_c', '--preset', 'efficientnet-lite', *photos, cat, capture_output=True)
-        check(ours == theirs, f'{ours}\nis not what classify_c prints:\n{theirs}')
-    for arguments, status, saying in ((photos, 2, 'usage:'), ([*photos, '/none.png'], 1, '(not_found)'),
-                                      (['/none.onnx', photos[1], cat], 1, '/none.onnx')):
-        done = subprocess.run([classify, *arguments], env=env, capture_output=True, text=True)
-        check(done.returncode == status and saying in done.stderr, f'{arguments}: {done}')
+    check_classify(classify, env=env)
 
 
 def static(env):
@@ -164,13 +126,10 @@ def memory(env):
 
 found = toolchains()
 if not found:
-    print('SKIPPED: the Rust binding (no Rust 1.63 or newer)')
-    sys.exit(77)
-run('/usr/bin/env', sys.executable, '-B', source / 'bindings/generate.py', '--check')
+    skip('the Rust binding (no Rust 1.63 or newer)')
+generated()
 covers()
-shutil.rmtree(prefix, ignore_errors=True)
-for component in ('runtime', 'dev'):
-    run('cmake', '--install', build, '--prefix', prefix, '--component', component, capture_output=True)
+install(prefix)
 for number, (version, folder) in enumerate(found.items()):
     env = environment(version, folder)
     if os.environ.get('SPINEL_RUST_MEMORY') == '1':

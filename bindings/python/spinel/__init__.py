@@ -7,18 +7,19 @@
 """
 from ._custom_op import CustomOp
 from ._data import Accuracy, Batch, DataLoader, Dataset, Difference, ImageFolder, Ledger, difference, image_files
-from ._engine import (CancelToken, InferEngine, LayerTime, MemoryReport, PassReport, RunFuture, TensorInfo,
-                      available_targets)
+from ._engine import InferEngine, available_targets
 from ._images import (Preprocessor, Rejected, decode_image, load_labels, postprocess, preset_names, softmax, top_k)
 from ._library import (CancelledError, DataError, InvalidArgumentError, LimitError, ModelError, NotFoundError,
                        OutOfMemoryError, ReleasedError, SpinelError, UnsupportedError, lib as _lib)
+from ._reports import LayerTime, LayerValue, MemoryReport, PassReport, Profile, TensorInfo
+from ._run import CancelToken, RunFuture
 
 __version__: str = _lib.spinel_version().decode()
 
 __all__ = [
     'Accuracy', 'Batch', 'CancelToken', 'CancelledError', 'CustomOp', 'DataError', 'DataLoader', 'Dataset', 'Difference',
-    'ImageFolder', 'InferEngine', 'InvalidArgumentError', 'LayerTime', 'Ledger', 'LimitError', 'MemoryReport',
-    'ModelError', 'NotFoundError', 'OutOfMemoryError', 'PassReport', 'Preprocessor', 'Rejected', 'ReleasedError',
+    'ImageFolder', 'InferEngine', 'InvalidArgumentError', 'LayerTime', 'LayerValue', 'Ledger', 'LimitError', 'MemoryReport',
+    'ModelError', 'NotFoundError', 'OutOfMemoryError', 'PassReport', 'Preprocessor', 'Profile', 'Rejected', 'ReleasedError',
     'RunFuture', 'SpinelError', 'TensorInfo', 'UnsupportedError', '__version__', 'available_targets', 'decode_image',
     'difference', 'image_files', 'load_labels', 'postprocess', 'preset_names', 'softmax', 'top_k',
 ]

@@ -2,255 +2,21 @@
 from __future__ import annotations
 
 import ctypes
-import dataclasses
-import threading
-import weakref
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _abi
-from ._library import (InvalidArgumentError, ReleasedError, call, create, error_of, lib, owned_strings, shape_array, sized,
-                       strings, text)
+from ._library import InvalidArgumentError, ReleasedError, call, create, encode_or_none, error_of, lib, owned_strings, sized, text
 from ._options import EngineOptions
-from ._tensors import Array, dtype_name, fill, number_of_array, numpy_dtype, take
+from ._reports import (LayerValue, MemoryReport, PassReport, Profile, TensorInfo, read_layer_values, read_memory,
+                       read_passes, read_port, read_profile)
+from ._run import Call, CancelToken, Handle, Plan, RunFuture, inspect, start
+from ._tensors import Array, dtype_name
 
 Inputs = Any  # An array, arrays in the order of engine.inputs, or a mapping from names.
-_tensor_bytes = ctypes.sizeof(_abi.spinel_tensor)
-_string = int(_abi.spinel_dtype.STRING)
-
-
-@dataclasses.dataclass(frozen=True)
-class TensorInfo:
-    """An input or output of a model.
-
-    Attributes:
-        name: as the model calls it.
-        dtype: the element type's name, such as "float32"; see `numpy_dtype`.
-        shape: None where a dim is dynamic; None as a whole if the model leaves the rank open.
-        dim_names: one a dim, the name or expression of a dynamic dim, else "".
-        batch_axis: the axis that is split over the SPAs, or None.
-    """
-    name: str
-    dtype: str
-    shape: tuple[int | None, ...] | None
-    dim_names: tuple[str, ...]
-    batch_axis: int | None
-    _number: int = dataclasses.field(repr=False, default=0)
-
-    @property
-    def numpy_dtype(self) -> np.dtype[Any]:
-        return numpy_dtype(self._number)
-
-
-@dataclasses.dataclass(frozen=True)
-class MemoryReport:
-    """Bytes that an engine holds or will hold; `unplanned` names values whose size only running tells."""
-    weight_bytes: int
-    arena_bytes_per_spa: int
-    scratch_bytes_per_spa: int
-    total_bytes: int
-    spas: int
-    unplanned: list[str]
-
-
-@dataclasses.dataclass(frozen=True)
-class PassReport:
-    """What one graph pass did: `notes` are (node, text, refused), `found` counts operators that it looks for."""
-    name: str
-    enabled: bool
-    changes: int
-    notes: list[tuple[str, str, bool]]
-    notes_left_out: int
-    found: dict[str, int]
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerTime:
-    """One layer of a profiled run."""
-    name: str
-    op: str
-    kernel: str
-    sources: list[str]
-    start_ns: int
-    duration_ns: int
-    flops: float
-
-
-class CancelToken:
-    """Cancels runs from another thread. Once cancelled it stays so."""
-
-    def __init__(self) -> None:
-        self._handle = create(lib.spinel_cancel_token_create)
-        weakref.finalize(self, lib.spinel_cancel_token_release, self._handle)
-
-    def cancel(self) -> None:
-        lib.spinel_cancel_token_cancel(self._handle)
-
-
-class RunFuture(Future[Any]):
-    """A run in the background: a concurrent.futures.Future that may also be awaited."""
-
-    _request = 0
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        import asyncio
-        return asyncio.wrap_future(self).__await__()
-
-    def cancel(self) -> bool:
-        """Asks the run to end soon; it then raises CancelledError, unless it is finished first."""
-        if self.done():
-            return False
-        with _requests_lock:
-            if self._request:
-                lib.spinel_request_cancel(self._request)
-        return True
-
-
-_in_callback = threading.local()
-
-
-def _release_engine(handle: int) -> None:
-    """Frees an engine, which waits for its callbacks: in one of them, another thread does it."""
-    if getattr(_in_callback, 'active', False):
-        threading.Thread(target=lib.spinel_engine_release, args=(handle,)).start()
-    else:
-        lib.spinel_engine_release(handle)
-
-
-class _Handle:
-    """The C engine. It is freed when the last user is gone, so that release() cannot pull it from under a run."""
-
-    def __init__(self, handle: int, keep: object) -> None:
-        self.value = handle
-        self.keep = keep
-        weakref.finalize(self, _release_engine, handle)
-
-
-class _Plan:
-    """What calls with inputs of the same shapes and types share: structs without their data pointers."""
-
-    def __init__(self, engine: InferEngine, handle: _Handle, arrays: Sequence[Array]) -> None:
-        self.inputs = (_abi.spinel_tensor * len(arrays))()
-        self.keep = []
-        for info, tensor, array in zip(engine.inputs, self.inputs, arrays):
-            number = number_of_array(array)
-            if number != info._number:
-                raise InvalidArgumentError(f"input '{info.name}' takes {info.dtype}, but the array is {dtype_name(number)} "
-                                           f'{list(array.shape)}; convert it with astype()', 'invalid_argument')
-            self.keep.append(fill(tensor, array) if number == _string else _layout(tensor, array))
-        self.has_strings = any(each.dtype == _string for each in self.inputs)
-        self.outputs = (_abi.spinel_tensor * len(engine.outputs))()
-        self.output_shapes: list[tuple[int, ...] | None] = []
-        self.output_dtypes: list[Any] = []
-        shapes, dims = shape_array([array.shape for array in arrays])
-        for i, (info, tensor) in enumerate(zip(engine.outputs, self.outputs)):
-            tensor.struct_size = _tensor_bytes
-            shape = None if info._number == _string else _output_shape(handle.value, shapes, i)
-            self.output_shapes.append(shape)
-            self.output_dtypes.append(None if shape is None else numpy_dtype(info._number))
-            if shape is not None:
-                self.keep.append(_layout(tensor, np.empty(shape, self.output_dtypes[i])))
-        self.input_bytes = bytes(self.inputs)
-        self.output_bytes = bytes(self.outputs)
-        self.inputs_type = type(self.inputs)
-        self.outputs_type = type(self.outputs)
-
-
-def _layout(tensor: _abi.spinel_tensor, array: Array) -> object:
-    keep = fill(tensor, array)
-    tensor.data = None
-    return keep[0]
-
-
-def _output_shape(handle: int, shapes: Any, index: int) -> tuple[int, ...] | None:
-    dims = (ctypes.c_int64 * 32)()
-    rank, known = ctypes.c_size_t(), ctypes.c_int32()
-    call(lib.spinel_engine_output_dims, handle, ctypes.addressof(shapes) if len(shapes) else None, len(shapes), index,
-         ctypes.addressof(dims), len(dims), ctypes.addressof(rank), ctypes.addressof(known))
-    return tuple(dims[:rank.value]) if known.value else None
-
-
-class _Call:
-    """The buffers of one run."""
-
-    def __init__(self, engine: InferEngine, handle: _Handle, arrays: list[Array],
-                 outputs: Sequence[Array | None] | None) -> None:
-        plan = engine._plan(handle, arrays)
-        self.plan = plan
-        self.arrays = arrays
-        if plan.has_strings:
-            self.inputs = plan.inputs_type()
-            self.keep = [fill(tensor, array) for tensor, array in zip(self.inputs, arrays)]
-        else:
-            self.inputs = plan.inputs_type.from_buffer_copy(plan.input_bytes)
-            for tensor, array in zip(self.inputs, arrays):
-                tensor.data = array.__array_interface__['data'][0]
-        self.outputs = plan.outputs_type.from_buffer_copy(plan.output_bytes)
-        self.results: list[Array | None] = []
-        for i, shape in enumerate(plan.output_shapes):
-            given = None if outputs is None else outputs[i]
-            if given is not None:
-                self._check_output(engine.outputs[i], given, shape, plan.output_dtypes[i])
-                array = given
-            elif shape is None:
-                self.results.append(None)
-                continue
-            else:
-                array = np.empty(shape, plan.output_dtypes[i])
-            self.outputs[i].data = array.__array_interface__['data'][0]
-            self.results.append(array)
-
-    @staticmethod
-    def _check_output(info: TensorInfo, array: Array, shape: tuple[int, ...] | None, kind: Any) -> None:
-        if shape is None:
-            raise InvalidArgumentError(f"only running tells the size of output '{info.name}'; give None for it",
-                                       'invalid_argument')
-        if (not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != kind
-                or not array.flags.c_contiguous or not array.flags.writeable):
-            raise InvalidArgumentError(f"output '{info.name}' needs a writable C-contiguous {kind} array of shape "
-                                       f'{list(shape)}', 'invalid_argument')
-
-    def finish(self) -> list[Array]:
-        return [take(tensor) if array is None else array for tensor, array in zip(self.outputs, self.results)]
-
-
-_requests_lock = threading.Lock()
-_requests: dict[int, tuple[RunFuture, _Call, _Handle, bool]] = {}
-_next_request = iter(range(1, 1 << 62)).__next__
-
-
-def _on_finished(key: int) -> None:
-    """On the engine's thread. The request is released here, as the library allows."""
-    _in_callback.active = True
-    try:
-        _deliver(key)
-    finally:
-        _in_callback.active = False
-
-
-_finished = _abi.spinel_finished_callback(_on_finished)
-
-
-def _deliver(key: int) -> None:
-    with _requests_lock:
-        future, run, _, single = _requests.pop(key)
-        request, future._request = future._request, 0
-    error = ctypes.c_void_p()
-    finished = ctypes.c_int32()
-    code = lib.spinel_request_wait(request, 0, ctypes.byref(finished), ctypes.byref(error))
-    lib.spinel_request_release(request)
-    try:
-        if code:
-            future.set_exception(error_of(error.value, code))
-        else:
-            results = run.finish()
-            future.set_result(results[0] if single else results)
-    except Exception as failure:
-        future.set_exception(failure)
 
 
 class InferEngine:
@@ -283,6 +49,8 @@ class InferEngine:
         onnxruntime_path: where ONNX Runtime's library lies, for target "onnx".
         parallel_for: the host's own loop, called with (count, task).
         custom_ops: CustomOp objects, or paths of shared libraries of operators.
+        folder: where a model that is given as bytes has its external data.
+        inspectable: keeps what inspect() needs of target "onnx"; target "cpu" needs nothing.
         cancel: makes the load end with CancelledError.
         progress: called with (stage, fraction) as the load goes on.
 
@@ -300,8 +68,8 @@ class InferEngine:
                  verify: str = 'program', limits: Mapping[str, int] | None = None, onnxruntime_path: Any = None,
                  parallel_for: Callable[[int, Callable[[int], None]], None] | None = None,
                  custom_ops: Sequence[Any] = (), cancel: CancelToken | None = None,
-                 progress: Callable[[str, float], None] | None = None) -> None:
-        from ._library import encode_or_none
+                 progress: Callable[[str, float], None] | None = None, folder: Any = None,
+                 inspectable: bool = False) -> None:
         options = EngineOptions(
             input_name=input_name, target=target, batch_size=batch_size, input_size=input_size, dtype=dtype,
             pass_path=pass_path, pass_json=pass_json, save_engine=save_engine, load_engine=load_engine, rank=rank,
@@ -309,18 +77,19 @@ class InferEngine:
             spas=spas, threads_per_spa=threads_per_spa, split=split, spin_us=spin_us, huge_pages=huge_pages,
             aliases=aliases, isa=isa, tune=tune, verify=verify, limits=limits, onnxruntime_path=onnxruntime_path,
             parallel_for=parallel_for, custom_ops=custom_ops, cancel=0 if cancel is None else cancel._handle,
-            progress=progress)
+            progress=progress, inspectable=inspectable)
         pointer = ctypes.byref(options.struct)
         if isinstance(ckpt, (bytes, bytearray, memoryview)):
             model = np.frombuffer(ckpt, dtype=np.uint8)
-            handle = create(lib.spinel_engine_create_from_memory, model.ctypes.data, model.nbytes, None, pointer)
+            handle = create(lib.spinel_engine_create_from_memory, model.ctypes.data, model.nbytes, encode_or_none(folder),
+                            pointer)
         else:
             handle = create(lib.spinel_engine_create, encode_or_none(ckpt), pointer)
-        self._handle: _Handle | None = _Handle(handle, options)
-        self._plans: dict[Any, _Plan] = {}
-        self.inputs = tuple(_port(lib.spinel_engine_input, handle, i)
+        self._handle: Handle | None = Handle(handle, options)
+        self._plans: dict[Any, Plan] = {}
+        self.inputs = tuple(read_port(lib.spinel_engine_input, handle, i)
                             for i in range(lib.spinel_engine_input_count(handle)))
-        self.outputs = tuple(_port(lib.spinel_engine_output, handle, i)
+        self.outputs = tuple(read_port(lib.spinel_engine_output, handle, i)
                              for i in range(lib.spinel_engine_output_count(handle)))
         info = sized(_abi.spinel_engine_info)
         call(lib.spinel_engine_describe, handle, ctypes.addressof(info))
@@ -348,7 +117,7 @@ class InferEngine:
             cancel: makes the run end with CancelledError.
         """
         handle = self._open()
-        run = _Call(self, handle, self._arrays(inputs), self._checked(outputs))
+        run = self._call(handle, inputs, outputs)
         error = ctypes.c_void_p()
         code = lib.spinel_engine_run(handle.value, run.inputs, len(run.inputs), run.outputs, len(run.outputs),
                                      None if cancel is None else cancel._handle, ctypes.byref(error))
@@ -362,17 +131,8 @@ class InferEngine:
         The arrays must stay unchanged until it is done. Its cancel() asks the run to end.
         """
         handle = self._open()
-        run = _Call(self, handle, self._arrays(inputs), self._checked(outputs))
-        future = RunFuture()
-        request = create(lib.spinel_engine_run_async, handle.value, run.inputs, len(run.inputs), run.outputs,
-                         len(run.outputs))
-        future.set_running_or_notify_cancel()
-        key = _next_request()
-        with _requests_lock:
-            future._request = request
-            _requests[key] = future, run, handle, self._single
-        call(lib.spinel_request_on_finished, request, _finished, key)
-        return future
+        run = self._call(handle, inputs, outputs)
+        return start(handle, run, self._single)
 
     @property
     def run_time(self) -> float:
@@ -381,41 +141,36 @@ class InferEngine:
 
     def memory_report(self, shapes: Sequence[Sequence[int]] = ()) -> MemoryReport:
         """Memory for runs with these input shapes; by default the model's own, with 1 for what is dynamic."""
-        array, keep = shape_array(shapes)
-        report = sized(_abi.spinel_memory_report)
-        unplanned = ctypes.c_void_p()
-        call(lib.spinel_engine_memory, self._open().value, ctypes.addressof(array) if shapes else None, len(shapes),
-             ctypes.addressof(report), ctypes.addressof(unplanned))
-        try:
-            names = strings(unplanned.value or 0)
-        finally:
-            lib.spinel_strings_release(unplanned)
-        return MemoryReport(report.weight_bytes, report.arena_bytes_per_spa, report.scratch_bytes_per_spa,
-                            report.total_bytes, report.spas, names)
+        return read_memory(self._open().value, shapes)
 
     def pass_report(self) -> list[PassReport]:
         """What each graph pass did, in order."""
-        handle, out = self._open(), []
-        for i in range(lib.spinel_engine_pass_count(handle.value)):
-            info = sized(_abi.spinel_pass_info)
-            call(lib.spinel_engine_pass, handle.value, i, ctypes.addressof(info))
-            notes = (_abi.spinel_pass_note * info.note_count).from_address(info.notes) if info.note_count else ()
-            found = (_abi.spinel_pass_found * info.found_count).from_address(info.found) if info.found_count else ()
-            out.append(PassReport(text(info.name), bool(info.enabled), info.changes,
-                                  [(text(note.node), text(note.text), bool(note.refused)) for note in notes],
-                                  info.notes_left_out, {text(each.op): each.count for each in found}))
-        return out
+        return read_passes(self._open().value)
 
-    def profile(self, inputs: Inputs, cancel: CancelToken | None = None) -> list[LayerTime]:
+    def profile(self, inputs: Inputs, cancel: CancelToken | None = None) -> Profile:
         """Times every layer of one run, after a first one that is not counted."""
         handle = self._open()
-        run = _Call(self, handle, self._arrays(inputs), None)
-        profile = create(lib.spinel_engine_profile, handle.value, run.inputs, len(run.inputs),
-                         None if cancel is None else cancel._handle)
-        try:
-            return [_layer(profile, i) for i in range(lib.spinel_profile_layer_count(profile))]
-        finally:
-            lib.spinel_profile_release(profile)
+        run = self._call(handle, inputs, None)
+        return read_profile(create(lib.spinel_engine_profile, handle.value, run.inputs, len(run.inputs),
+                                   None if cancel is None else cancel._handle))
+
+    def layer_values(self, shapes: Sequence[Sequence[int]] = ()) -> list[LayerValue]:
+        """The values between the layers, in the order of execution; with the inputs' shapes, their own of such a run."""
+        return read_layer_values(self._open().value, shapes)
+
+    def inspect(self, inputs: Inputs, function: Callable[[LayerValue, Array], None], names: Sequence[str] = (),
+                cancel: CancelToken | None = None) -> list[Array]:
+        """Runs one batch, with outputs of the same bits as run(), and gives the values between the layers to a function.
+
+        Args:
+            function: called with each value and its array, one at a time, in the order of execution, maybe in another
+                thread. What it raises ends the run and is raised here.
+            names: of the values, as layer_values() says; none: all.
+        """
+        handle = self._open()
+        run = self._call(handle, inputs, None)
+        inspect(handle, run, names, function, cancel)
+        return run.finish()
 
     def graph_text(self) -> str:
         """The compiled graph, for people: the format may change."""
@@ -438,7 +193,7 @@ class InferEngine:
                              for info in infos)
         return f'<spinel.InferEngine {self.target} ({ports(self.inputs)}) -> ({ports(self.outputs)})>'
 
-    def _open(self) -> _Handle:
+    def _open(self) -> Handle:
         handle = self._handle
         if handle is None:
             raise ReleasedError('the engine was released', 'released')
@@ -467,11 +222,15 @@ class InferEngine:
                                        'outputs', 'invalid_argument')
         return outputs
 
-    def _plan(self, handle: _Handle, arrays: Sequence[Array]) -> _Plan:
+    def _call(self, handle: Handle, inputs: Inputs, outputs: Sequence[Array | None] | None) -> Call:
+        arrays = self._arrays(inputs)
+        return Call(self._plan(handle, arrays), self.outputs, arrays, self._checked(outputs))
+
+    def _plan(self, handle: Handle, arrays: Sequence[Array]) -> Plan:
         key = tuple([(array.shape, array.dtype) for array in arrays])
         plan = self._plans.get(key)
         if plan is None or plan.has_strings:
-            plan = _Plan(self, handle, arrays)
+            plan = Plan(handle, self.inputs, self.outputs, arrays)
             plans = dict(self._plans) if len(self._plans) < 64 else {}
             plans[key] = plan
             self._plans = plans
@@ -481,24 +240,6 @@ class InferEngine:
 def _contiguous(value: ArrayLike) -> NDArray[Any]:
     array = np.asarray(value)
     return array if array.flags.c_contiguous else np.array(array, order='C')
-
-
-def _port(function: Callable[..., int], handle: int, index: int) -> TensorInfo:
-    info = sized(_abi.spinel_tensor_info)
-    call(function, handle, index, ctypes.addressof(info))
-    shape = tuple((ctypes.c_int64 * info.rank).from_address(info.dims)) if info.rank else ()
-    names = tuple((ctypes.c_char_p * info.rank).from_address(info.dim_names)) if info.rank else ()
-    return TensorInfo(text(info.name), dtype_name(info.dtype),
-                      tuple(None if dim < 0 else dim for dim in shape) if info.has_rank else None,
-                      tuple(text(name) for name in names), None if info.batch_axis < 0 else info.batch_axis, info.dtype)
-
-
-def _layer(profile: int, index: int) -> LayerTime:
-    layer = sized(_abi.spinel_layer_time)
-    call(lib.spinel_profile_layer, profile, index, ctypes.addressof(layer))
-    sources = (ctypes.c_char_p * layer.source_count).from_address(layer.sources) if layer.source_count else ()
-    return LayerTime(text(layer.name), text(layer.op), text(layer.kernel), [text(each) for each in sources],
-                     layer.start_ns, layer.duration_ns, layer.flops)
 
 
 def available_targets() -> list[str]:

@@ -75,7 +75,7 @@ class EngineOptions:
                  aliases: Mapping[str, str] | None, isa: str, tune: bool, verify: str,
                  limits: Mapping[str, int] | None, onnxruntime_path: Any,
                  parallel_for: Callable[[int, Callable[[int], None]], None] | None, custom_ops: Sequence[Any],
-                 cancel: int, progress: Callable[[str, float], None] | None) -> None:
+                 cancel: int, progress: Callable[[str, float], None] | None, inspectable: bool) -> None:
         out = self.struct = _abi.spinel_engine_options()
         lib.spinel_engine_options_init(ctypes.byref(out), ctypes.sizeof(out))
         self.keep: list[Any] = []
@@ -131,6 +131,7 @@ class EngineOptions:
             self.keep.append(ops)
             out.custom_ops = ops.handle
         out.cancel = cancel
+        out.inspectable = bool(inspectable)
         if progress is not None:
             out.progress = self._make_progress(progress)
 

@@ -1,4 +1,5 @@
 """InferEngine: calls, names, dtypes, outputs, background runs, cancelling, options, errors."""
+import pathlib
 import asyncio
 import gc
 import threading
@@ -76,6 +77,13 @@ class Calls(unittest.TestCase):
         with open(model('two'), 'rb') as file:
             engine = spinel.InferEngine(file.read())
         np.testing.assert_array_equal(engine(ones(1, 3), ones(1, 3))[0], 2 * ones(1, 3))
+
+    def test_external_data_of_a_model_from_memory(self) -> None:
+        with open(model('external'), 'rb') as file:
+            content = file.read()
+        spinel.InferEngine(content, folder=pathlib.Path(model('external')).parent)
+        with self.assertRaises(spinel.SpinelError):
+            spinel.InferEngine(content)
 
     def test_scalars_and_empty(self) -> None:
         engine = spinel.InferEngine(model('pass'))
@@ -161,7 +169,6 @@ class Options(unittest.TestCase):
         np.testing.assert_array_equal(engine(small), engine(np.full((1, 3, 32, 32), 0.5, np.float32)))
 
     def test_engine_file(self) -> None:
-        import pathlib
         import tempfile
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / 'two.spinel'
@@ -206,6 +213,28 @@ class Options(unittest.TestCase):
         engine(np.zeros((1, 3, 32, 32), np.float32))
         self.assertGreater(engine.run_time, 0)
         self.assertIn('NhwcConv', engine.graph_text())
+
+    def test_kinds(self) -> None:
+        engine = spinel.InferEngine(model('sequence'))
+        self.assertEqual([port.kind for port in engine.inputs + engine.outputs], ['sequence', 'tensor', 'tensor'])
+
+    def test_values_between_the_layers(self) -> None:
+        engine = spinel.InferEngine(model('reshape'))
+        inputs = [np.float32([0, 1]), np.int64([2, 1])]
+        power, = (value for value in engine.layer_values([[2], [2]]) if value.name == 'power')
+        self.assertEqual((power.dtype, power.shape, power.inputs), ('float32', (None, None), ['reshaped']))
+        seen = []
+        engine.inspect(inputs, lambda value, array: seen.append(value.name))
+        self.assertEqual(seen, [value.name for value in engine.layer_values()])
+
+        def fail(value: spinel.LayerValue, array: object) -> None:
+            raise KeyError(value.name)
+        with self.assertRaisesRegex(KeyError, 'power'):
+            engine.inspect(inputs, fail, ['power'])
+        token = spinel.CancelToken()
+        token.cancel()
+        with self.assertRaises(spinel.CancelledError):
+            engine.inspect(inputs, fail, ['power'], token)
 
     def test_wrong_options(self) -> None:
         for options, saying in (({'dtype': 'int7'}, 'int7'), ({'target': 'sdaa'}, 'cpu'), ({'split': 'x'}, 'proven'),
