@@ -32,7 +32,18 @@ type TensorInfo struct {
 	DimNames  []string // One a dim: the name or expression of a dynamic dim, else "".
 	HasRank   bool     // Whether the model says the rank; if not, Shape is empty.
 	BatchAxis int      // The axis that is split over the SPAs; -1: none.
+	Kind      Kind     // But for tensors the name alone means something.
 }
+
+// Kind is what an input or output is. A model with others than tensors can be described, but not run.
+type Kind int32
+
+// The kinds of inputs and outputs.
+const (
+	KindTensor   Kind = C.SPINEL_KIND_TENSOR
+	KindSequence Kind = C.SPINEL_KIND_SEQUENCE
+	KindOptional Kind = C.SPINEL_KIND_OPTIONAL
+)
 
 // EngineInfo is what an engine is, and whether it splits batches.
 type EngineInfo struct {
@@ -130,7 +141,8 @@ func (e *Engine) describe() error {
 
 func tensorInfo(c *C.spinel_tensor_info) TensorInfo {
 	return TensorInfo{Name: C.GoString(c.name), DType: DType(c.dtype), Shape: int64s(c.dims, c.rank),
-		DimNames: texts(c.dim_names, c.rank), HasRank: c.has_rank != 0, BatchAxis: int(c.batch_axis)}
+		DimNames: texts(c.dim_names, c.rank), HasRank: c.has_rank != 0, BatchAxis: int(c.batch_axis),
+		Kind: Kind(c.kind)}
 }
 
 // Inputs describes what Run takes, in its order.

@@ -108,6 +108,11 @@ func texts(data **C.char, count C.size_t) []string {
 // takeStrings copies a list of the library's and frees it.
 func takeStrings(list *C.spinel_strings) []string {
 	defer C.spinel_strings_release(list)
+	return copyStrings(list)
+}
+
+// copyStrings copies a list that stays its owner's.
+func copyStrings(list *C.spinel_strings) []string {
 	out := make([]string, int(C.spinel_strings_count(list)))
 	for i := range out {
 		out[i] = C.GoString(C.spinel_strings_get(list, C.size_t(i)))

@@ -116,6 +116,8 @@ type Options struct {
 	// OpLibraries are shared libraries of custom operators, loaded in order. They are code, and run with all rights of the
 	// process.
 	OpLibraries []string
+	// Inspectable has target "onnx" keep the file's bytes, which Inspect needs. Target "cpu" needs nothing.
+	Inspectable bool
 	// Progress is told when a stage of the load begins, and how much of the stages is done, in [0, 1].
 	Progress func(stage string, fraction float64)
 }
@@ -159,6 +161,7 @@ func (l *loading) build(options *Options) error {
 	c.batch_size, c.dtype, c.split = C.int64_t(options.BatchSize), C.int32_t(options.DType), C.int32_t(options.Split)
 	c.keep_io_types, c.pad_inputs = flag(options.KeepIOTypes), flag(options.PadInputs)
 	c.huge_pages, c.tune, c.verify_weights = flag(options.HugePages), flag(options.Tune), flag(options.VerifyWeights)
+	c.inspectable = flag(options.Inspectable)
 	for _, number := range []struct {
 		to    *C.int32_t
 		name  string

@@ -83,45 +83,26 @@ func over[T any](dtype DType, shape []int64, data []T) *Tensor {
 	return t
 }
 
+// zeros has a maker of tensors for each element type that a Go type stands for.
+var zeros = map[DType]func(shape []int64, count int) *Tensor{
+	Float32: zerosOf[float32], Float64: zerosOf[float64], Float16: zerosOf[F16], BFloat16: zerosOf[BF16],
+	Int8: zerosOf[int8], Int16: zerosOf[int16], Int32: zerosOf[int32], Int64: zerosOf[int64],
+	Uint8: zerosOf[uint8], Uint16: zerosOf[uint16], Uint32: zerosOf[uint32], Uint64: zerosOf[uint64],
+	Bool: zerosOf[bool], String: zerosOf[string], Complex64: zerosOf[complex64], Complex128: zerosOf[complex128],
+}
+
+func zerosOf[T Element](shape []int64, count int) *Tensor {
+	return over(DTypeOf[T](), shape, make([]T, count))
+}
+
 // allocate is a tensor of zeros, or of empty strings.
 func allocate(dtype DType, shape []int64) (*Tensor, error) {
 	count, err := elementsOf(shape)
 	if err != nil {
 		return nil, err
 	}
-	switch dtype {
-	case Float32:
-		return over(dtype, shape, make([]float32, count)), nil
-	case Float64:
-		return over(dtype, shape, make([]float64, count)), nil
-	case Float16:
-		return over(dtype, shape, make([]F16, count)), nil
-	case BFloat16:
-		return over(dtype, shape, make([]BF16, count)), nil
-	case Int8:
-		return over(dtype, shape, make([]int8, count)), nil
-	case Int16:
-		return over(dtype, shape, make([]int16, count)), nil
-	case Int32:
-		return over(dtype, shape, make([]int32, count)), nil
-	case Int64:
-		return over(dtype, shape, make([]int64, count)), nil
-	case Uint8:
-		return over(dtype, shape, make([]uint8, count)), nil
-	case Uint16:
-		return over(dtype, shape, make([]uint16, count)), nil
-	case Uint32:
-		return over(dtype, shape, make([]uint32, count)), nil
-	case Uint64:
-		return over(dtype, shape, make([]uint64, count)), nil
-	case Bool:
-		return over(dtype, shape, make([]bool, count)), nil
-	case Complex64:
-		return over(dtype, shape, make([]complex64, count)), nil
-	case Complex128:
-		return over(dtype, shape, make([]complex128, count)), nil
-	case String:
-		return over(dtype, shape, make([]string, count)), nil
+	if of, ok := zeros[dtype]; ok {
+		return of(shape, count), nil
 	}
 	bytes, err := bytesOf(dtype, shape)
 	if err != nil {

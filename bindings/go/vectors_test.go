@@ -27,37 +27,52 @@ type vectorOptions struct {
 	Target     string   `json:"target"`
 }
 
-type vectorCase struct {
-	Name     string                  `json:"name"`
-	Model    string                  `json:"model"`
-	Options  vectorOptions           `json:"options"`
-	Inputs   map[string]vectorTensor `json:"inputs"`
-	Outputs  map[string]vectorTensor `json:"outputs"`
-	Error    string                  `json:"error"`
-	Contains string                  `json:"contains"`
-	Node     string                  `json:"node"`
-	Image    string                  `json:"image"`
-	Labels   string                  `json:"labels"`
-	Preset   string                  `json:"preset"`
-	Index    int                     `json:"index"`
-	Label    string                  `json:"label"`
-	Least    float32                 `json:"least"`
+// vectorEnd is how a case ends if it fails.
+type vectorEnd struct {
+	Error    string `json:"error"`
+	Contains string `json:"contains"`
+	Node     string `json:"node"`
 }
 
-func vectors(t *testing.T) (all struct{ Runs, Loads, Images []vectorCase }) {
+type vectorCase struct {
+	vectorEnd
+	Name    string                  `json:"name"`
+	Model   string                  `json:"model"`
+	Options vectorOptions           `json:"options"`
+	Inputs  map[string]vectorTensor `json:"inputs"`
+	Outputs map[string]vectorTensor `json:"outputs"`
+	Image   string                  `json:"image"`
+	Labels  string                  `json:"labels"`
+	Preset  string                  `json:"preset"`
+	Index   int                     `json:"index"`
+	Label   string                  `json:"label"`
+	Least   float32                 `json:"least"`
+	Values  []string                `json:"values"`
+	Found   map[string]vectorTensor `json:"found"`
+}
+
+type vectorFile struct {
+	About                            string
+	Runs, Loads, Images, Inspections []vectorCase
+	Datasets                         []datasetCase
+	Loaders                          []loaderCase
+	Accuracies                       []accuracyCase
+	Differences                      []differenceCase
+}
+
+func vectors(t *testing.T) (all vectorFile) {
+	t.Helper()
 	file, err := os.Open(filepath.Join(root, "bindings", "vectors.json"))
 	need(t, err)
 	defer file.Close()
 	decoder := json.NewDecoder(file)
 	decoder.DisallowUnknownFields() // A key that nobody checks would be a case that is not run.
-	var parsed struct {
-		About               string
-		Runs, Loads, Images []vectorCase
-	}
-	need(t, decoder.Decode(&parsed))
-	all.Runs, all.Loads, all.Images = parsed.Runs, parsed.Loads, parsed.Images
-	if len(all.Runs) == 0 || len(all.Loads) == 0 || len(all.Images) == 0 {
-		t.Fatal("bindings/vectors.json lacks cases")
+	need(t, decoder.Decode(&all))
+	for _, count := range []int{len(all.Runs), len(all.Loads), len(all.Images), len(all.Inspections), len(all.Datasets),
+		len(all.Loaders), len(all.Accuracies), len(all.Differences)} {
+		if count == 0 {
+			t.Fatal("bindings/vectors.json lacks cases")
+		}
 	}
 	return all
 }
@@ -83,7 +98,7 @@ func dtypeNamed(name string) spinel.DType {
 	return spinel.Undefined
 }
 
-func (c *vectorCase) checkError(t *testing.T, err error) {
+func (c *vectorEnd) checkError(t *testing.T, err error) {
 	t.Helper()
 	var e *spinel.Error
 	if !errors.As(err, &e) {
@@ -146,6 +161,14 @@ func (v vectorTensor) tensor(t *testing.T) *spinel.Tensor {
 	return nil
 }
 
+func tensors(t *testing.T, all map[string]vectorTensor) map[string]*spinel.Tensor {
+	out := map[string]*spinel.Tensor{}
+	for name, v := range all {
+		out[name] = v.tensor(t)
+	}
+	return out
+}
+
 func same(t *testing.T, name string, found, wanted *spinel.Tensor) {
 	t.Helper()
 	if found.DType() != wanted.DType() || !equal(found.Shape(), wanted.Shape()) {
@@ -179,6 +202,14 @@ func near(t *testing.T, name string, found, wanted, tolerance float64) {
 	}
 }
 
+func inOrder(engine *spinel.Engine, inputs map[string]*spinel.Tensor) []*spinel.Tensor {
+	ordered := make([]*spinel.Tensor, len(engine.Inputs()))
+	for i, info := range engine.Inputs() {
+		ordered[i] = inputs[info.Name]
+	}
+	return ordered
+}
+
 func TestVectorsOfRuns(t *testing.T) {
 	for _, c := range vectors(t).Runs {
 		c := c
@@ -186,14 +217,8 @@ func TestVectorsOfRuns(t *testing.T) {
 			engine, err := c.load()
 			need(t, err)
 			defer engine.Close()
-			inputs := map[string]*spinel.Tensor{}
-			for name, v := range c.Inputs {
-				inputs[name] = v.tensor(t)
-			}
-			ordered := make([]*spinel.Tensor, len(engine.Inputs()))
-			for i, info := range engine.Inputs() {
-				ordered[i] = inputs[info.Name]
-			}
+			inputs := tensors(t, c.Inputs)
+			ordered := inOrder(engine, inputs)
 			named, err := engine.RunNamed(ctx, inputs)
 			later, laterErr := engine.RunAsync(ctx, ordered...).Wait()
 			if c.Error != "" {
@@ -253,6 +278,37 @@ func TestVectorsOfImages(t *testing.T) {
 			best := answers[0][0]
 			if best.Index != c.Index || labels[best.Index] != c.Label || best.Score < c.Least {
 				t.Errorf("found %v, %q; wanted %d, %q, at least %v", best, labels[best.Index], c.Index, c.Label, c.Least)
+			}
+		})
+	}
+}
+
+func TestVectorsOfInspections(t *testing.T) {
+	for _, c := range vectors(t).Inspections {
+		c := c
+		t.Run(c.Name, func(t *testing.T) {
+			engine, err := c.load()
+			need(t, err)
+			defer engine.Close()
+			found := map[string]*spinel.Tensor{}
+			results, err := engine.Inspect(ctx, inOrder(engine, tensors(t, c.Inputs)), c.Values,
+				func(value spinel.LayerValue, tensor *spinel.Tensor) error {
+					found[value.Name] = tensor
+					return nil
+				})
+			if c.Error != "" {
+				c.checkError(t, err)
+				return
+			}
+			need(t, err)
+			if len(found) != len(c.Found) {
+				t.Errorf("found %d values, not %d", len(found), len(c.Found))
+			}
+			for name, v := range c.Found {
+				same(t, name, found[name], v.tensor(t))
+			}
+			for i, info := range engine.Outputs() {
+				same(t, info.Name, results[i], c.Outputs[info.Name].tensor(t))
 			}
 		})
 	}

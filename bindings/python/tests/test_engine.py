@@ -1,7 +1,7 @@
 """InferEngine: calls, names, dtypes, outputs, background runs, cancelling, options, errors."""
-import pathlib
 import asyncio
 import gc
+import pathlib
 import threading
 import unittest
 
