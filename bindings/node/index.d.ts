@@ -121,6 +121,8 @@ export interface LoadOptions {
   customOps?: ReadonlyArray<string | URL>;
   /** Where a model given as bytes has its external data. */
   folder?: string | URL;
+  /** Target "onnx" keeps what inspect() needs; target "cpu" needs nothing. */
+  inspectable?: boolean;
 }
 
 /** The bytes of a model must not change until it is loaded. */
@@ -191,6 +193,26 @@ export interface LayerTime {
   flops: number;
 }
 
+/** A value of the ONNX file that a compiled model still computes: passes merge nodes, and what lies inside a merged layer is
+ * gone. */
+export interface LayerValue {
+  /** Of the value in the ONNX file. */
+  name: string;
+  /** What the layer computes. */
+  dtype: DType;
+  /** In the file's order of axes; null where a dim is not known; null as a whole where the rank is open. */
+  dims: Array<number | null> | null;
+  /** Place of the layer that computes it in the order of execution. */
+  layer: number;
+  /** The layer's name and operator. */
+  node: string;
+  op: string;
+  /** The ONNX nodes that the layer stands for. */
+  sources: string[];
+  /** The layer's inputs that have a name in the file, without constants. */
+  inputs: string[];
+}
+
 export type NamedTensors = Record<string, Tensor>;
 
 /** What a run may be given. Outputs are written to, without a copy, where a tensor is given, and are then the results;
@@ -241,6 +263,16 @@ export class Engine {
   passReport(): PassReport[];
   /** The compiled graph, for people: the format may change. */
   graphText(): string;
+
+  /** The values between the layers, in the order of execution; with dims of the inputs, theirs are those of such a run as far
+   * as they are known before running. */
+  layerValues(dims?: ReadonlyArray<readonly number[]>): LayerValue[];
+  /** Runs one batch, with results of the same bits as run(), and gives the values of these names, by default all. An engine of
+   * target "onnx" must have been loaded with `inspectable`. */
+  inspect(inputs: readonly TensorLike[],
+          options?: {values?: readonly string[]; signal?: AbortSignal}): Promise<{outputs: Tensor[]; values: NamedTensors}>;
+  inspect(inputs: Readonly<Record<string, TensorLike>>,
+          options?: {values?: readonly string[]; signal?: AbortSignal}): Promise<{outputs: NamedTensors; values: NamedTensors}>;
 
   /** Frees the engine once the runs under way are done. Other calls then fail with code "released"; another release() does
    * nothing. */
@@ -313,6 +345,122 @@ export function softmax(logits: TensorLike): Tensor;
 /** The names of a synset file: "n02124075 Egyptian cat" is an Egyptian cat. Another number than `classes` is an error, unless
  * that is 0. */
 export function loadLabels(path: string | URL, classes?: number): string[];
+
+/** A file and its class, if that is known. */
+export interface Sample {
+  readonly path: string | URL;
+  readonly label?: number | null;
+}
+
+/** Files in the order in which a loader takes them. */
+export interface Dataset {
+  samples: Array<{path: string; label: number | null}>;
+  /** The names of the classes, in the order of their labels. */
+  classes: string[];
+  /** What lies in the folder and is not part of the dataset, a message each. */
+  notes: string[];
+}
+
+/** The images of root/CLASS/IMAGE: classes sorted by name, a class's index is its label, images sorted within their class. What
+ * a file holds is not looked at. */
+export function openDataset(root: string | URL): Promise<Dataset>;
+/** The files of one folder in name order, without classes. */
+export function listDataset(folder: string | URL): Promise<Dataset>;
+
+/** How samples are put into batches. */
+export interface LoaderOptions {
+  /** Samples a batch, by default 1. */
+  batchSize?: number;
+  /** Stop after so many; 0, the default, means no limit. */
+  maxBatches?: number;
+  /** Threads that preprocess, by default 4; with 0 the one that waits for a batch does the work, which is not JavaScript's. */
+  workers?: number;
+  /** Batches prepared ahead, by default 2; bounds the memory. */
+  prefetch?: number;
+  /** Leave out a last batch of fewer samples. */
+  dropLast?: boolean;
+  /** This process takes samples rank, rank + world, ... of the dataset. */
+  rank?: number;
+  world?: number;
+}
+
+/** A batch in the order of the dataset. */
+export interface Batch {
+  /** [N, 3, H, W], in memory of the library's; no rows when every sample was rejected. */
+  tensor: Tensor;
+  /** One a row; null where not known. */
+  labels: Array<number | null>;
+  /** One a row: the sample's place in the dataset. */
+  indices: number[];
+  paths: string[];
+  /** Samples that could not be used. */
+  rejected: Array<{index: number; path: string; error: SpinelError}>;
+  /** Work on this batch, summed over its samples. */
+  preprocessSeconds: number;
+  /** How long it was waited for. */
+  waitSeconds: number;
+}
+
+/** What the batches given since the start amount to: attempted = done + rejected; dropped ones were never attempted. */
+export interface Ledger {
+  attempted: number;
+  done: number;
+  rejected: number;
+  dropped: number;
+}
+
+/** Preprocesses a dataset in batches, ahead of time, in threads of the library that start with the first batch. Each
+ * `for await` begins again with the first batch; one at a time. */
+export class DataLoader implements AsyncIterable<Batch> {
+  /** Without a preprocessor: the preset "imagenet". */
+  constructor(dataset: {readonly samples: readonly Sample[]} | readonly Sample[], preprocess?: Preprocessor | null,
+              options?: LoaderOptions);
+  /** Batches of one pass. */
+  readonly batchCount: number;
+  /** Samples that one pass attempts. */
+  readonly sampleCount: number;
+  readonly ledger: Ledger;
+  [Symbol.asyncIterator](): AsyncIterator<Batch, undefined>;
+  /** Ends the threads once the batch under way is done. Other calls then fail with code "released". */
+  release(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Counts right answers over batches; every sample weighs the same. */
+export class Accuracy {
+  /** k, by default 5, is that of the top-k count. */
+  constructor(k?: number);
+  /** Counts a batch: scores [N, classes] (trailing dims of 1 allowed), float32 or float16, and N labels. Ties go to the lower
+   * class, a row with NaN counts as wrong. If it fails nothing is counted. */
+  add(scores: TensorLike, labels: Iterable<number>): void;
+  /** Adds the counts of another one; its k must be the same. */
+  merge(other: Accuracy): void;
+  /** top1 and topk are fractions in [0, 1]; 0 before the first sample. */
+  readonly counts: {k: number; count: number; top1Hits: number; topkHits: number; top1: number; topk: number};
+}
+
+/** How far a tensor a is from a tensor b. */
+export interface Difference {
+  /** sqrt(sum (a-b)^2 / sum b^2); infinite if only the numerator is not 0. */
+  diff2: number;
+  /** Maximum, and mean, of |a-b|/|b| where |b| > threshold, of |a-b| elsewhere. */
+  diff3Max: number;
+  diff3Mean: number;
+  /** Maximum of |a-b|. */
+  absMax: number;
+  /** Elements compared. */
+  count: number;
+  nanActual: number;
+  nanExpected: number;
+  infActual: number;
+  infExpected: number;
+  /** Pairs of which one is NaN or infinite and the other is not the same; if there is one, the measures are infinite. */
+  mismatchedNonfinite: number;
+}
+
+/** Compares tensors of equal dims, whose dtypes may be any numeric ones. A threshold below 0, the default: 1e-4 if actual is of
+ * a 16-bit float type, else 1e-6. */
+export function difference(actual: TensorLike, expected: TensorLike, threshold?: number): Difference;
 
 /** The targets of this build, the default first. */
 export function availableTargets(): string[];

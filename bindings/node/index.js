@@ -5,10 +5,12 @@ const {native, SpinelError} = require('./lib/native');
 const {load, loadSync, Engine} = require('./lib/engine');
 const {Tensor} = require('./lib/tensor');
 const {Preprocessor, decodeImage, decodeImageSync, topK, softmax, loadLabels} = require('./lib/images');
+const {openDataset, listDataset, DataLoader} = require('./lib/dataset');
+const {Accuracy, difference} = require('./lib/metrics');
 const {toFloat16, fromFloat16, toBfloat16, fromBfloat16} = require('./lib/float16');
 
 module.exports = {
   load, loadSync, Engine, Tensor, SpinelError, Preprocessor, decodeImage, decodeImageSync, topK, softmax, loadLabels,
-  toFloat16, fromFloat16, toBfloat16, fromBfloat16,
+  openDataset, listDataset, DataLoader, Accuracy, difference, toFloat16, fromFloat16, toBfloat16, fromBfloat16,
   availableTargets: native.availableTargets, presetNames: native.presetNames, version: native.version,
 };

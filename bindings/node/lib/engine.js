@@ -6,7 +6,8 @@ const {toNative, fromNative} = require('./tensor');
 const optionNames = [
   'target', 'inputNames', 'inputSizes', 'padValues', 'batchSize', 'dtype', 'keepIoTypes', 'padInputs', 'split', 'spas',
   'threadsPerSpa', 'rank', 'ranksOnMachine', 'passPath', 'passJson', 'saveEngine', 'loadEngine', 'limits', 'log',
-  'progress', 'onnxruntimePath', 'spinUs', 'hugePages', 'aliases', 'isa', 'tune', 'verify', 'customOps', 'folder', 'signal',
+  'progress', 'onnxruntimePath', 'spinUs', 'hugePages', 'aliases', 'isa', 'tune', 'verify', 'customOps', 'folder', 'inspectable',
+  'signal',
 ];
 const secret = Symbol('made by load()');
 
@@ -78,6 +79,22 @@ class Engine {
   async profile(inputs, {signal} = {}) {
     checkSignal(signal);
     return finished(native.profile(this.#box, ...this.#order(inputs)), signal);
+  }
+
+  /** The values between the layers, in the order of execution. */
+  layerValues(dims = []) {
+    return native.layerValues(this.#box, dims);
+  }
+
+  /** Runs one batch, and gives the values of these names, or all, beside the results. */
+  async inspect(inputs, {values = [], signal} = {}) {
+    checkSignal(signal);
+    const [given] = this.#order(inputs);
+    const found = await finished(native.inspect(this.#box, given, undefined, values), signal);
+    return {
+      outputs: this.#wrap(inputs, [], found.outputs),
+      values: Object.fromEntries(found.values.map(([name, tensor]) => [name, fromNative(tensor)])),
+    };
   }
 
   /** Seconds that the last finished run took; 0 before the first. */

@@ -28,9 +28,16 @@ function split(images, {tensor, errors}) {
   return {tensor: fromNative({data, dims: [kept.length, ...all.dims.slice(1)], dtype: all.dtype}), indices: kept, rejected};
 }
 
+/** What the addon knows a Preprocessor by. */
+let nativeOf;
+
 /** Decode, resize, centre crop, normalise, channels first: torchvision's result, bit for bit. */
 class Preprocessor {
   #options;
+
+  static {
+    nativeOf = (preprocess) => preprocess.#options;
+  }
 
   constructor(preset = 'imagenet', options = {}) {
     checkOptions(options, optionNames, 'Preprocessor');
@@ -108,4 +115,6 @@ function loadLabels(path, classes = 0) {
   return native.loadLabels(pathOf(path), classes);
 }
 
-module.exports = {Preprocessor, decodeImage, decodeImageSync, topK, softmax, loadLabels};
+module.exports = {
+  Preprocessor, nativePreprocessor: (preprocess) => nativeOf(preprocess), decodeImage, decodeImageSync, topK, softmax, loadLabels,
+};

@@ -39,13 +39,6 @@ class Load : public Background {
   std::optional<std::string> path_, folder_;
 };
 
-template <typename Struct>
-Struct sized() {
-  Struct made{};
-  made.struct_size = sizeof made;
-  return made;
-}
-
 using Describer = int32_t (*)(const spinel_engine*, size_t, spinel_tensor_info*, spinel_error**);
 
 spinel_tensor_info port(const spinel_engine* engine, Describer describer, size_t index) {
@@ -186,18 +179,12 @@ napi_value describe(const Call& call) {
 napi_value memory_report(const Call& call) {
   const napi_env env = call.env;
   const spinel_engine* engine = engine_of(call)->get();
-  std::vector<std::vector<int64_t>> dims;
-  std::vector<spinel_shape> shapes;
-  for (size_t i = 0, count = length(env, call[1], "the inputs' dims"); i < count; ++i)
-    dims.push_back(to_integers(env, get(env, call[1], i), "the dims of an input"));
-  for (const std::vector<int64_t>& each : dims) shapes.push_back({each.data(), each.size()});
+  const Shapes shapes(env, call[1]);
   auto report = sized<spinel_memory_report>();
   spinel_strings* unplanned = nullptr;
   spinel_error* error = nullptr;
-  check(spinel_engine_memory(engine, shapes.empty() ? nullptr : shapes.data(), shapes.size(), &report,
-                             &unplanned, &error),
-        error);
-  const std::unique_ptr<spinel_strings, void (*)(spinel_strings*)> owned(unplanned, spinel_strings_release);
+  check(spinel_engine_memory(engine, shapes.data(), shapes.size(), &report, &unplanned, &error), error);
+  const Owned<spinel_strings> owned(unplanned, spinel_strings_release);
   const napi_value out = make_object(env);
   set(env, out, "weightBytes", of_number(env, static_cast<double>(report.weight_bytes)));
   set(env, out, "arenaBytesPerSpa", of_number(env, static_cast<double>(report.arena_bytes_per_spa)));
@@ -243,7 +230,7 @@ napi_value graph_text(const Call& call) {
   spinel_strings* lines = nullptr;
   spinel_error* error = nullptr;
   check(spinel_engine_graph(engine_of(call)->get(), &lines, &error), error);
-  const std::unique_ptr<spinel_strings, void (*)(spinel_strings*)> owned(lines, spinel_strings_release);
+  const Owned<spinel_strings> owned(lines, spinel_strings_release);
   return of_strings(call.env, lines);
 }
 

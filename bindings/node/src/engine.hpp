@@ -69,5 +69,7 @@ napi_value run_time(const Call& call);
 napi_value run(const Call& call);
 napi_value run_in_place(const Call& call);
 napi_value profile(const Call& call);
+napi_value layer_values(const Call& call);
+napi_value inspect(const Call& call);
 
 }  // namespace spinel_node

@@ -11,11 +11,6 @@ namespace spinel_node {
 
 namespace {
 
-struct Preprocess {
-  spinel_preprocess_options options;
-  spinel_limits limits;
-};
-
 Preprocess copy_of(const Call& call) { return of_external<Preprocess>(call.env, call[0]); }
 
 /// Sources of images: paths, Uint8Arrays of encoded images, or tensors uint8 [H, W, 3].
@@ -71,7 +66,6 @@ class PreprocessBatch : public Background {
   explicit PreprocessBatch(const Call& call)
       : preprocess_(copy_of(call)), images_(call.env, call[1]), errors_(images_.structs().size(), nullptr) {
     keep_going_ = to_bool(call.env, call[2], "keep going");
-    if (preprocess_.options.limits != nullptr) preprocess_.options.limits = &preprocess_.limits;
     const spinel_preprocess_options& options = preprocess_.options;
     dims_ = {static_cast<int64_t>(images_.structs().size()), 3, options.crop_height, options.crop_width};
     const Room room = make_room(call.env, options.dtype, dims_);
@@ -289,7 +283,7 @@ napi_value load_labels(const Call& call) {
   check(spinel_labels_load(to_text(call.env, call[0], "the path of the labels").c_str(),
                            static_cast<size_t>(classes), &labels, &error),
         error);
-  const std::unique_ptr<spinel_strings, void (*)(spinel_strings*)> owned(labels, spinel_strings_release);
+  const Owned<spinel_strings> owned(labels, spinel_strings_release);
   return of_strings(call.env, labels);
 }
 

@@ -5,6 +5,17 @@
 
 namespace spinel_node {
 
+/// JavaScript's Preprocessor. A copy refers to the limits of its own.
+struct Preprocess {
+  Preprocess() = default;
+  Preprocess(const Preprocess& other) : options(other.options), limits(other.limits) {
+    if (options.limits != nullptr) options.limits = &limits;
+  }
+
+  spinel_preprocess_options options{};
+  spinel_limits limits{};
+};
+
 // Functions of the module; index.js says what they take.
 napi_value make_preprocess(const Call& call);
 napi_value fit_preprocess(const Call& call);

@@ -1,4 +1,5 @@
 // What index.js sees of the addon.
+#include "dataset.hpp"
 #include "engine.hpp"
 #include "images.hpp"
 
@@ -43,7 +44,7 @@ napi_value list(const Call& call) {
   spinel_strings* names = nullptr;
   spinel_error* error = nullptr;
   check(lister(&names, &error), error);
-  const std::unique_ptr<spinel_strings, void (*)(spinel_strings*)> owned(names, spinel_strings_release);
+  const Owned<spinel_strings> owned(names, spinel_strings_release);
   return of_strings(call.env, names);
 }
 
@@ -66,6 +67,8 @@ napi_value initialise(napi_env env, napi_value exports) {
   add<run>(env, exports, "run");
   add<run_in_place>(env, exports, "runSync");
   add<profile>(env, exports, "profile");
+  add<layer_values>(env, exports, "layerValues");
+  add<inspect>(env, exports, "inspect");
   add<make_preprocess>(env, exports, "makePreprocess");
   add<fit_preprocess>(env, exports, "fitPreprocess");
   add<size_preprocess>(env, exports, "sizePreprocess");
@@ -77,6 +80,16 @@ napi_value initialise(napi_env env, napi_value exports) {
   add<top_k>(env, exports, "topK");
   add<softmax>(env, exports, "softmax");
   add<load_labels>(env, exports, "loadLabels");
+  add<list_dataset>(env, exports, "listDataset");
+  add<make_loader>(env, exports, "makeLoader");
+  add<release_loader>(env, exports, "releaseLoader");
+  add<next_batch>(env, exports, "nextBatch");
+  add<describe_loader>(env, exports, "describeLoader");
+  add<make_accuracy>(env, exports, "makeAccuracy");
+  add<add_accuracy>(env, exports, "addAccuracy");
+  add<merge_accuracy>(env, exports, "mergeAccuracy");
+  add<describe_accuracy>(env, exports, "describeAccuracy");
+  add<difference>(env, exports, "difference");
   return exports;
 }
 

@@ -122,6 +122,7 @@ Options::Options(napi_env env, napi_value object, const spinel_cancel_token* can
   flag("hugePages", &options_.huge_pages);
   options_.isa = text(env, object, "isa");
   flag("tune", &options_.tune);
+  flag("inspectable", &options_.inspectable);
   const napi_value verify = spinel_node::get(env, object, "verify");
   if (!is_missing(env, verify)) options_.verify_weights = choice(env, verify, "verify", {"program", "full"});
   read_custom_ops(env, spinel_node::get(env, object, "customOps"));

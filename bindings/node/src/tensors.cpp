@@ -73,17 +73,16 @@ napi_value copy_bytes(napi_env env, const spinel_tensor& tensor) {
 }
 
 /// The tensor's own memory as an ArrayBuffer; false where the runtime forbids it.
-bool lend_bytes(napi_env env, spinel_tensor& tensor, napi_value* buffer) {
-  auto owner = std::make_unique<spinel_tensor>(tensor);
+bool lend_bytes(napi_env env, const spinel_tensor& tensor, std::shared_ptr<const void> owner,
+                napi_value* buffer) {
+  auto kept = std::make_unique<std::shared_ptr<const void>>(std::move(owner));
   const auto release = [](napi_env, void*, void* hint) {
-    const std::unique_ptr<spinel_tensor> owned(static_cast<spinel_tensor*>(hint));
-    spinel_tensor_release(owned.get());
+    delete static_cast<std::shared_ptr<const void>*>(hint);
   };
-  if (napi_create_external_arraybuffer(env, tensor.data, tensor.size_bytes, release, owner.get(), buffer) !=
+  if (napi_create_external_arraybuffer(env, tensor.data, tensor.size_bytes, release, kept.get(), buffer) !=
       napi_ok)
     return false;
-  owner.release();
-  tensor.owner = nullptr;
+  kept.release();
   return true;
 }
 
@@ -162,19 +161,28 @@ napi_value make_tensor(napi_env env, int32_t dtype, const int64_t* dims, size_t 
   return tensor;
 }
 
-napi_value take_tensor(napi_env env, spinel_tensor& tensor, bool external) {
-  const std::unique_ptr<spinel_tensor, void (*)(spinel_tensor*)> owned(&tensor, spinel_tensor_release);
-  const std::vector<int64_t> dims(tensor.dims, tensor.dims + tensor.rank);
+napi_value lend_tensor(napi_env env, const spinel_tensor& tensor, std::shared_ptr<const void> owner) {
   napi_value data;
   if (tensor.dtype == SPINEL_STRING) {
     data = text_array(env, tensor);
   } else {
     napi_value buffer;
-    const size_t size_bytes = tensor.size_bytes;
-    if (!external || size_bytes == 0 || !lend_bytes(env, tensor, &buffer)) buffer = copy_bytes(env, tensor);
-    data = make_typed(env, tensor.dtype, buffer, size_bytes);
+    if (owner == nullptr || tensor.size_bytes == 0 || !lend_bytes(env, tensor, std::move(owner), &buffer))
+      buffer = copy_bytes(env, tensor);
+    data = make_typed(env, tensor.dtype, buffer, tensor.size_bytes);
   }
-  return make_tensor(env, tensor.dtype, dims.data(), dims.size(), data);
+  return make_tensor(env, tensor.dtype, tensor.dims, tensor.rank, data);
+}
+
+napi_value take_tensor(napi_env env, spinel_tensor& tensor, bool external) {
+  struct Taken {
+    spinel_tensor tensor{};
+    ~Taken() { spinel_tensor_release(&tensor); }
+  };
+  const auto taken = std::make_shared<Taken>();
+  taken->tensor = tensor;
+  tensor.owner = nullptr;
+  return lend_tensor(env, taken->tensor, external ? taken : nullptr);
 }
 
 }  // namespace spinel_node

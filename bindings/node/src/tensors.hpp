@@ -38,4 +38,8 @@ napi_value make_tensor(napi_env env, int32_t dtype, const int64_t* dims, size_t 
 /// memory where the runtime allows that, freed some time after a garbage collection; else a copy.
 napi_value take_tensor(napi_env env, spinel_tensor& tensor, bool external);
 
+/// {dtype, dims, data} of a tensor in memory that owner keeps; without one a copy, which it also is where the
+/// runtime forbids to lend.
+napi_value lend_tensor(napi_env env, const spinel_tensor& tensor, std::shared_ptr<const void> owner);
+
 }  // namespace spinel_node

@@ -109,6 +109,12 @@ napi_value of_strings(napi_env env, const spinel_strings* strings) {
   return array;
 }
 
+napi_value of_texts(napi_env env, const char* const* texts, size_t count) {
+  const napi_value array = make_array(env, count);
+  for (size_t i = 0; i < count; ++i) set(env, array, i, of_text(env, texts[i]));
+  return array;
+}
+
 napi_value make_array(napi_env env, size_t count) {
   napi_value array;
   check(env, napi_create_array_with_length(env, count, &array));
@@ -163,6 +169,12 @@ Bytes to_bytes(napi_env env, napi_value value, const char* what) {
   if (index >= std::size(widths)) misuse(std::string(what) + " is a typed array of an unknown kind");
   bytes.size_bytes = count * widths[index];
   return bytes;
+}
+
+Shapes::Shapes(napi_env env, napi_value array) {
+  for (size_t i = 0, count = length(env, array, "the inputs' dims"); i < count; ++i)
+    dims_.push_back(to_integers(env, spinel_node::get(env, array, i), "the dims of an input"));
+  for (const std::vector<int64_t>& dims : dims_) shapes_.push_back({dims.data(), dims.size()});
 }
 
 Reference::Reference(napi_env env, napi_value value) : environment_(Environment::of(env).shared_from_this()) {

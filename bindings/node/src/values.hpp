@@ -36,6 +36,7 @@ napi_value of_number(napi_env env, double number);
 napi_value of_bool(napi_env env, bool value);
 napi_value of_integers(napi_env env, const int64_t* numbers, size_t count);
 napi_value of_strings(napi_env env, const spinel_strings* strings);
+napi_value of_texts(napi_env env, const char* const* texts, size_t count);
 
 napi_value make_array(napi_env env, size_t count);
 napi_value make_object(napi_env env);
@@ -52,6 +53,30 @@ struct Bytes {
   size_t size_bytes;
 };
 Bytes to_bytes(napi_env env, napi_value value, const char* what);
+
+/// A struct of the C ABI with its struct_size.
+template <typename Struct>
+Struct sized() {
+  Struct made{};
+  made.struct_size = sizeof made;
+  return made;
+}
+
+/// A handle of the library's, with the function that releases it.
+template <typename Handle>
+using Owned = std::unique_ptr<Handle, void (*)(Handle*)>;
+
+/// Dims of the inputs, from an array of arrays.
+class Shapes {
+ public:
+  Shapes(napi_env env, napi_value array);
+  const spinel_shape* data() const { return shapes_.empty() ? nullptr : shapes_.data(); }
+  size_t size() const { return shapes_.size(); }
+
+ private:
+  std::vector<std::vector<int64_t>> dims_;
+  std::vector<spinel_shape> shapes_;
+};
 
 /// Keeps a JavaScript value alive. Destroyed on the environment's thread.
 class Reference {

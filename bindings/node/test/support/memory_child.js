@@ -5,7 +5,7 @@
 const {once} = require('node:events');
 const {Worker} = require('node:worker_threads');
 const spinel = require('../..');
-const {model, filled, fashion, synset, cat} = require('./support');
+const {model, filled, fashion, synset, cat, coffee} = require('./support');
 
 const mib = 1 << 20;
 const expectFailure = (promise) => promise.then(() => Promise.reject(new Error('did not fail')), () => {});
@@ -56,6 +56,18 @@ const work = {
     spinel.topK(new spinel.Tensor(new Float32Array(1000), [1, 1000]), 1000);
     await spinel.decodeImage(cat);
   },
+  async batches() {
+    const loader = new spinel.DataLoader([{path: cat}, {path: synset}, {path: coffee, label: 2}], null, {batchSize: 2});
+    const accuracy = new spinel.Accuracy();
+    for await (const {labels} of loader) accuracy.add(filled([labels.length, 10]), labels.map((label) => label ?? 0));
+  },
+  async inspections() {
+    this.engine ??= await spinel.load(model('reshape'));
+    const inputs = {data: filled([1 << 16]), shape: spinel.Tensor.from([2, 1 << 15], [2], 'int64')};
+    for (let i = 0; i < 20; ++i) await this.engine.inspect(inputs);
+    await expectFailure(this.engine.inspect(inputs, {values: ['none']}));
+    this.engine.layerValues();
+  },
   async strings() {
     this.engine ??= await spinel.load(model('strings'));
     const texts = new spinel.Tensor(Array.from({length: 20000}, (_, i) => `a text that is not short ${i}`));
@@ -73,7 +85,8 @@ const work = {
 
 // Rounds before the measure, rounds measured, and MiB that they may add: V8's heap and malloc's arenas settle slowly.
 const plans = {engines: [10, 60, 60], failures: [10, 60, 12], runs: [10, 150, 12], unplanned: [10, 100, 100],
-  cancelled: [10, 60, 40], images: [20, 60, 40], strings: [10, 60, 40], workers: [10, 40, 40]};
+  cancelled: [10, 60, 40], images: [20, 60, 40], batches: [20, 40, 40],
+  inspections: [10, 60, 40], strings: [10, 60, 40], workers: [10, 40, 40]};
 
 async function settle() {
   // Finalizers run in turns of their own after a collection.

@@ -14,6 +14,16 @@ async function use(): Promise<void> {
   const fixed: number | null = engine.inputs[0].dims![0];
   const rows = await new spinel.Preprocessor('imagenet', {crop: [32, 32]}).forEngine(engine).batch(['a.png', x]);
   const label: string | undefined = spinel.topK(rows.tensor, 5, {labels: ['a']})[0][0].label;
+  const accuracy = new spinel.Accuracy(5);
+  for await (const {tensor, labels, rejected} of new spinel.DataLoader(await spinel.openDataset('val'), null, {batchSize: 16})) {
+    const [scores] = await engine.run([tensor]);
+    accuracy.add(scores, labels.map((known) => known ?? -1));
+    if (rejected.length) throw rejected[0].error;
+  }
+  const top1: number = accuracy.counts.top1;
+  const {values} = await engine.inspect({x}, {values: ['hidden']});
+  const far: number = spinel.difference(values['hidden'], x).diff2;
+  void [top1, far];
   try {
     engine[Symbol.dispose]();
   } catch (error) {
@@ -31,6 +41,8 @@ async function use(): Promise<void> {
   new spinel.Tensor(new Float32Array(1), [1], 'float99');
   // @ts-expect-error numbers are not data
   await engine.run([[1, 2, 3]]);
+  // @ts-expect-error a file has a path
+  new spinel.DataLoader([{file: 'a.png'}]);
   // @ts-expect-error read-only
   engine.spas = 3;
 }

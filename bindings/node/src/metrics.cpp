@@ -1,0 +1,87 @@
+#include <utility>
+
+#include "dataset.hpp"
+#include "tensors.hpp"
+
+namespace spinel_node {
+
+namespace {
+
+using Accuracy = Owned<spinel_accuracy>;
+
+spinel_accuracy* accuracy_of(const Call& call, size_t argument) {
+  return of_external<Accuracy>(call.env, call[argument]).get();
+}
+
+}  // namespace
+
+/// [k]
+napi_value make_accuracy(const Call& call) {
+  spinel_accuracy* made = nullptr;
+  spinel_error* error = nullptr;
+  check(spinel_accuracy_create(to_integer(call.env, call[0], "k"), &made, &error), error);
+  Accuracy owned(made, spinel_accuracy_release);
+  return make_external(call.env, std::make_unique<Accuracy>(std::move(owned)));
+}
+
+/// [accuracy, [scores], labels]
+napi_value add_accuracy(const Call& call) {
+  const Tensors scores(call.env, call[1], "scores");
+  const std::vector<int64_t> labels = to_integers(call.env, call[2], "labels");
+  spinel_error* error = nullptr;
+  check(spinel_accuracy_add(accuracy_of(call, 0), &scores.structs().at(0), labels.data(), labels.size(),
+                            &error),
+        error);
+  return undefined(call.env);
+}
+
+/// [accuracy, another]
+napi_value merge_accuracy(const Call& call) {
+  spinel_error* error = nullptr;
+  check(spinel_accuracy_merge(accuracy_of(call, 0), accuracy_of(call, 1), &error), error);
+  return undefined(call.env);
+}
+
+napi_value describe_accuracy(const Call& call) {
+  auto counts = sized<spinel_accuracy_counts>();
+  spinel_error* error = nullptr;
+  check(spinel_accuracy_get(accuracy_of(call, 0), &counts, &error), error);
+  const napi_value out = make_object(call.env);
+  const auto number = [&](const char* name, auto value) {
+    set(call.env, out, name, of_number(call.env, static_cast<double>(value)));
+  };
+  number("k", counts.k);
+  number("count", counts.count);
+  number("top1Hits", counts.top1_hits);
+  number("topkHits", counts.topk_hits);
+  number("top1", counts.top1);
+  number("topk", counts.topk);
+  return out;
+}
+
+/// [[actual, expected], threshold]
+napi_value difference(const Call& call) {
+  const Tensors pair(call.env, call[0], "tensor");
+  auto found = sized<spinel_difference>();
+  spinel_error* error = nullptr;
+  check(spinel_tensor_difference(&pair.structs().at(0), &pair.structs().at(1),
+                                 to_number(call.env, call[1], "threshold"), &found, &error),
+        error);
+  const napi_value out = make_object(call.env);
+  const auto number = [&](const char* name, auto value) {
+    set(call.env, out, name, of_number(call.env, static_cast<double>(value)));
+  };
+  number("diff2", found.diff2);
+  number("diff3Max", found.diff3_max);
+  number("diff3Mean", found.diff3_mean);
+  number("absMax", found.abs_max);
+  number("count", found.count);
+  number("nanActual", found.nan_actual);
+  number("nanExpected", found.nan_expected);
+  number("infActual", found.inf_actual);
+  number("infExpected", found.inf_expected);
+  number("mismatchedNonfinite", found.mismatched_nonfinite);
+  return out;
+}
+
+}  // namespace spinel_node
