@@ -21,8 +21,8 @@ async function use(): Promise<void> {
     if (rejected.length) throw rejected[0].error;
   }
   const top1: number = accuracy.counts.top1;
-  const {values} = await engine.inspect({x}, {values: ['hidden']});
-  const far: number = spinel.difference(values['hidden'], x).diff2;
+  const {values: between} = await engine.inspect({x}, {values: ['hidden']});
+  const far: number = spinel.difference(between['hidden'], x).diff2;
   void [top1, far];
   try {
     engine[Symbol.dispose]();

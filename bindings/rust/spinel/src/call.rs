@@ -132,12 +132,31 @@ impl<'e, 'a> Call<'e, 'a> {
     pub fn run(self) -> Result<HashMap<String, Tensor>> {
         let engine = self.engine;
         let results = self.run_in_order()?;
-        let names = engine.outputs().iter().map(|info| info.name.clone());
-        Ok(names.zip(results).filter_map(|(name, tensor)| Some((name, tensor?))).collect())
+        Ok(by_name(engine, results))
     }
 
     /// One an output, `None` where a buffer was given.
-    pub(crate) fn run_in_order(mut self) -> Result<Vec<Option<Tensor>>> {
+    pub(crate) fn run_in_order(self) -> Result<Vec<Option<Tensor>>> {
+        // SAFETY: the arguments are those of the function.
+        self.execute(|run, error| unsafe {
+            let (inputs, outputs) = (run.inputs, run.outputs);
+            sys::spinel_engine_run(
+                run.engine,
+                inputs.as_ptr(),
+                inputs.len(),
+                outputs.as_mut_ptr(),
+                outputs.len(),
+                run.token,
+                error,
+            )
+        })
+    }
+
+    /// Lays out the tensors for `run`, and takes the results.
+    pub(crate) fn execute(
+        mut self,
+        run: impl FnOnce(RawRun<'_>, *mut *mut sys::spinel_error) -> i32,
+    ) -> Result<Vec<Option<Tensor>>> {
         let inputs = self.raw_inputs()?;
         let mut outputs = RawTensors::with_capacity(self.outputs.len());
         for output in &self.outputs {
@@ -147,18 +166,14 @@ impl<'e, 'a> Call<'e, 'a> {
             }
         }
         let mut outputs = outputs.finish();
-        // SAFETY: the views are borrowed until the end of this function.
-        let done = check(|error| unsafe {
-            sys::spinel_engine_run(
-                self.engine.raw(),
-                inputs.structs.as_ptr(),
-                inputs.structs.len(),
-                outputs.structs.as_mut_ptr(),
-                outputs.structs.len(),
-                self.token.map_or(std::ptr::null(), CancelToken::raw),
-                error,
-            )
-        });
+        let token = self.token.map_or(std::ptr::null(), CancelToken::raw);
+        let raw = RawRun {
+            engine: self.engine.raw(),
+            inputs: &inputs.structs,
+            outputs: &mut outputs.structs,
+            token,
+        };
+        let done = check(|error| run(raw, error));
         for buffer in self.outputs.iter_mut().flatten() {
             buffer.mend_bools();
         }
@@ -195,4 +210,17 @@ impl<'e, 'a> Call<'e, 'a> {
     fn failed(&mut self, error: Error) {
         self.error.get_or_insert(error);
     }
+}
+
+/// What the library's functions that run take.
+pub(crate) struct RawRun<'r> {
+    pub(crate) engine: *const sys::spinel_engine,
+    pub(crate) inputs: &'r [sys::spinel_tensor],
+    pub(crate) outputs: &'r mut [sys::spinel_tensor],
+    pub(crate) token: *const sys::spinel_cancel_token,
+}
+
+pub(crate) fn by_name(engine: &Engine, results: Vec<Option<Tensor>>) -> HashMap<String, Tensor> {
+    let names = engine.outputs().iter().map(|info| info.name.clone());
+    names.zip(results).filter_map(|(name, tensor)| Some((name, tensor?))).collect()
 }

@@ -50,16 +50,22 @@ pub(crate) fn in_callback() -> bool {
     IN_CALLBACK.with(Cell::get)
 }
 
+/// What a function of the caller's gives, or what it panicked with. Engines that it drops are released elsewhere.
+pub(crate) fn caught<T>(function: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let outer = IN_CALLBACK.with(|flag| flag.replace(true));
+    let out = catch_unwind(AssertUnwindSafe(function));
+    IN_CALLBACK.with(|flag| flag.set(outer));
+    out
+}
+
 /// Runs what is the caller's. A panic ends here: the hook has reported it.
 pub(crate) fn guarded(function: impl FnOnce()) {
-    let outer = IN_CALLBACK.with(|flag| flag.replace(true));
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(function)) {
+    if let Err(payload) = caught(function) {
         // Dropping what was thrown may panic, too.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        if let Err(second) = caught(|| drop(payload)) {
             std::mem::forget(second);
         }
     }
-    IN_CALLBACK.with(|flag| flag.set(outer));
 }
 
 /// `user` is a `Log`.

@@ -6,11 +6,13 @@ use std::path::Path;
 use spinel_sys as sys;
 
 use crate::error::{check, Result};
+use crate::operator::CustomOp;
 use crate::text::c_path;
 
-/// Operators of shared libraries, for models that use more than Spinel's own: see
-/// [`EngineBuilder::custom_ops`](crate::EngineBuilder::custom_ops). Write one in any language that has a C ABI, Rust too: a
-/// crate of type `cdylib` that exports `spinel_custom_ops` needs nothing but the declarations of `spinel-sys`.
+/// Operators for models that use more than Spinel's own: see
+/// [`EngineBuilder::custom_ops`](crate::EngineBuilder::custom_ops). They are [`CustomOp`]s, or come from shared libraries in
+/// any language that has a C ABI, Rust too: a crate of type `cdylib` that exports `spinel_custom_ops` needs nothing but the
+/// declarations of `spinel-sys`.
 ///
 /// ```no_run
 /// use spinel::{Engine, OpSet};
@@ -42,6 +44,11 @@ impl OpSet {
         let path = c_path(path.as_ref())?;
         // SAFETY: the set lives, and nobody else uses it.
         check(|error| unsafe { sys::spinel_op_set_load(self.0, path.as_ptr(), error) })
+    }
+
+    /// Adds an operator.
+    pub fn add(&mut self, operator: CustomOp) -> Result<()> {
+        operator.add_to(self.0)
     }
 
     pub(crate) fn raw(&self) -> *const sys::spinel_op_set {

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use spinel_sys as sys;
 
-use crate::dims::Dims;
-use crate::dtype::DType;
 use crate::error::{check, Error, ErrorCode, Result};
 use crate::image::Preprocess;
 use crate::tensor::Tensor;
@@ -304,11 +302,7 @@ impl Batch {
     /// `[images, 3, H, W]`; no rows when every sample was rejected.
     pub fn tensor(&self) -> TensorView<'_> {
         // SAFETY: the tensor lives as long as the batch.
-        unsafe {
-            let tensor = &*self.info.tensor;
-            let dims = Dims::from_raw(tensor.dims, tensor.rank);
-            TensorView::from_raw(DType::from_number(tensor.dtype), dims, tensor.data, tensor.size_bytes)
-        }
+        unsafe { TensorView::from_struct(&*self.info.tensor) }
     }
 
     /// The tensor alone, without a copy: for [`run_async`](crate::Engine::run_async).

@@ -55,14 +55,19 @@ impl ErrorCode {
         CODES.iter().find(|(known, _)| *known == number).map_or(ErrorCode::Unknown(number), |(_, code)| *code)
     }
 
-    /// The code's name, such as `"bad_model"`; `"unknown"` for one of a newer library.
-    pub fn name(self) -> &'static str {
-        let number = match self {
+    pub(crate) fn number(self) -> i32 {
+        match self {
             ErrorCode::Unknown(number) => number,
             _ => CODES.iter().find(|(_, code)| *code == self).map_or(0, |(number, _)| *number),
-        };
+        }
+    }
+
+    /// The code's name, such as `"bad_model"`; `"unknown"` for one of a newer library.
+    pub fn name(self) -> &'static str {
         // SAFETY: the name is a constant of the library.
-        unsafe { std::ffi::CStr::from_ptr(sys::spinel_code_name(number)) }.to_str().unwrap_or("unknown")
+        unsafe { std::ffi::CStr::from_ptr(sys::spinel_code_name(self.number())) }
+            .to_str()
+            .unwrap_or("unknown")
     }
 }
 
@@ -84,7 +89,8 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    /// One of the caller's own, for an operator or an inspection that fails.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Error { code, message: message.into(), node: None }
     }
 

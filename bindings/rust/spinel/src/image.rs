@@ -10,7 +10,7 @@ use spinel_sys as sys;
 use crate::dtype::DType;
 use crate::engine::Engine;
 use crate::error::{check, Error, Result};
-use crate::options::Limits;
+use crate::limits::Limits;
 use crate::tensor::Tensor;
 use crate::text::{c_path, c_text, owned_list, pointer};
 use crate::view::{RawTensors, TensorViewMut};

@@ -19,10 +19,12 @@
 //!   your slices ([`TensorViewMut`]). Nothing is copied.
 //! - [`Engine::run_async`] gives a [`Request`]: a future that owns what the run uses.
 //! - Failures are [`Error`]: code, message, node.
-//! - A panic in a function of yours that the library calls (log, parallel_for, wakers) ends there.
+//! - A panic in a function of yours that the library calls (log, parallel_for, wakers) ends there;
+//!   one in an operator fails the run.
 #![deny(missing_docs)]
 #![warn(missing_debug_implementations)]
 
+mod attributes;
 mod call;
 mod callbacks;
 mod cancel;
@@ -33,7 +35,14 @@ mod dims;
 mod dtype;
 mod engine;
 mod error;
+mod half;
 mod image;
+mod inspect;
+mod limits;
+mod load;
+mod op_calls;
+mod op_run;
+mod operator;
 mod options;
 mod reports;
 mod request;
@@ -42,17 +51,23 @@ mod tensor;
 mod text;
 mod view;
 
+pub use attributes::{AttributeType, Attributes};
 pub use call::Call;
 pub use callbacks::LogLevel;
 pub use cancel::CancelToken;
 pub use custom::OpSet;
 pub use dataset::{Batch, Dataset, Ledger, Loader, LoaderOptions, Rejected};
 pub use describe::{available_targets, version, EngineInfo, TensorInfo, ValueKind};
-pub use dtype::{Bf16, DType, Element, F16};
+pub use dtype::{DType, Element};
 pub use engine::Engine;
 pub use error::{Error, ErrorCode, Result};
+pub use half::{Bf16, F16};
 pub use image::{Image, Interpolation, Preprocess};
-pub use options::{EngineBuilder, Limits, Split};
+pub use inspect::LayerValue;
+pub use limits::{Limits, Split};
+pub use op_run::OpRun;
+pub use operator::{CustomOp, Dim, OpInput, OpOutput};
+pub use options::EngineBuilder;
 pub use reports::{LayerTime, MemoryReport, PassNote, PassReport, Profile};
 pub use request::{Canceller, Request};
 pub use scores::{

@@ -1,10 +1,7 @@
 //! How to load a model.
 
-use std::ffi::CString;
 use std::fmt;
-use std::os::raw::c_char;
 use std::path::{Path, PathBuf};
-use std::ptr;
 use std::sync::Arc;
 
 use spinel_sys as sys;
@@ -12,74 +9,8 @@ use spinel_sys as sys;
 use crate::callbacks::{self, Callbacks, LogLevel};
 use crate::cancel::CancelToken;
 use crate::custom::OpSet;
-use crate::dims::RawShapes;
 use crate::dtype::DType;
-use crate::engine::Engine;
-use crate::error::Result;
-use crate::text::{c_path, c_text, pointer};
-
-/// Whether a batch may be split over the SPAs, the compute partitions of an engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Split {
-    /// Only if every output row is proven to depend on its own input row alone.
-    #[default]
-    Proven,
-    /// One SPA runs the whole batch.
-    Never,
-    /// Along axis 0, without a proof: the caller answers for the result.
-    Always,
-}
-
-/// Upper bounds on what models and images may ask for; exceeding one is
-/// [`LimitExceeded`](crate::ErrorCode::LimitExceeded). 0: no limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// An ONNX file together with its external data.
-    pub max_model_bytes: u64,
-    /// One tensor, constant or computed.
-    pub max_tensor_bytes: u64,
-    /// The activations of one SPA.
-    pub max_arena_bytes: u64,
-    /// Nodes of a model, subgraphs and functions included.
-    pub max_nodes: u64,
-    /// Depth of nested subgraphs, types and messages.
-    pub max_nesting: u64,
-    /// Width times height.
-    pub max_image_pixels: u64,
-}
-
-impl Default for Limits {
-    /// The library's: see `spinel_limits` in `spinel.h`.
-    fn default() -> Self {
-        let mut raw = sys::spinel_limits::default();
-        // SAFETY: the struct has that size.
-        unsafe { sys::spinel_limits_init(&mut raw, raw.struct_size) };
-        Limits {
-            max_model_bytes: raw.max_model_bytes,
-            max_tensor_bytes: raw.max_tensor_bytes,
-            max_arena_bytes: raw.max_arena_bytes,
-            max_nodes: raw.max_nodes,
-            max_nesting: raw.max_nesting,
-            max_image_pixels: raw.max_image_pixels,
-        }
-    }
-}
-
-impl Limits {
-    pub(crate) fn raw(&self) -> sys::spinel_limits {
-        sys::spinel_limits {
-            max_model_bytes: self.max_model_bytes,
-            max_tensor_bytes: self.max_tensor_bytes,
-            max_arena_bytes: self.max_arena_bytes,
-            max_nodes: self.max_nodes,
-            max_nesting: self.max_nesting,
-            max_image_pixels: self.max_image_pixels,
-            ..Default::default()
-        }
-    }
-}
+use crate::limits::{Limits, Split};
 
 /// How to load a model: see [`Engine::builder`]. Everything has a default that suits every model.
 ///
@@ -92,22 +23,22 @@ impl Limits {
 #[derive(Default)]
 #[must_use = "it loads nothing until load() is called"]
 pub struct EngineBuilder {
-    target: String,
-    isa: String,
-    pass_json: String,
-    pass_path: Option<PathBuf>,
-    save_engine: Option<PathBuf>,
-    onnxruntime_path: Option<PathBuf>,
-    input_names: Vec<String>,
-    input_sizes: Vec<Vec<usize>>,
-    pad_values: Vec<(String, f64)>,
-    aliases: Vec<(String, String)>,
-    limits: Option<Limits>,
-    numbers: sys::spinel_engine_options,
-    custom_ops: Option<Arc<OpSet>>,
-    cancel: Option<CancelToken>,
-    progress: Option<callbacks::Progress>,
-    callbacks: Callbacks,
+    pub(crate) target: String,
+    pub(crate) isa: String,
+    pub(crate) pass_json: String,
+    pub(crate) pass_path: Option<PathBuf>,
+    pub(crate) save_engine: Option<PathBuf>,
+    pub(crate) onnxruntime_path: Option<PathBuf>,
+    pub(crate) input_names: Vec<String>,
+    pub(crate) input_sizes: Vec<Vec<usize>>,
+    pub(crate) pad_values: Vec<(String, f64)>,
+    pub(crate) aliases: Vec<(String, String)>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) numbers: sys::spinel_engine_options,
+    pub(crate) custom_ops: Option<Arc<OpSet>>,
+    pub(crate) cancel: Option<CancelToken>,
+    pub(crate) progress: Option<callbacks::Progress>,
+    pub(crate) callbacks: Callbacks,
 }
 
 // SAFETY: the pointers of `numbers` are null; the callbacks are Send.
@@ -294,6 +225,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Target "onnx" keeps what [`Call::inspect`](crate::Call::inspect) needs. Target "cpu" needs nothing.
+    pub fn inspectable(mut self, yes: bool) -> Self {
+        self.numbers.inspectable = yes.into();
+        self
+    }
+
     /// Operators that the model may use beside Spinel's own: a set, or an `Arc` of one for several engines.
     pub fn custom_ops(mut self, operators: impl Into<Arc<OpSet>>) -> Self {
         self.custom_ops = Some(operators.into());
@@ -313,137 +250,8 @@ impl EngineBuilder {
         self.progress = Some(Box::new(progress));
         self
     }
-
-    /// Loads an ONNX file. Every operator that is not supported is listed in the error.
-    pub fn load(self, path: impl AsRef<Path>) -> Result<Engine> {
-        let path = c_path(path.as_ref())?;
-        self.create(None, |options, engine, error| {
-            // SAFETY: all arguments live during the call.
-            unsafe { sys::spinel_engine_create(path.as_ptr(), options, engine, error) }
-        })
-    }
-
-    /// Loads a model from memory, which is copied where it is needed. External data is an error.
-    pub fn load_bytes(self, model: &[u8]) -> Result<Engine> {
-        self.load_memory(model, None)
-    }
-
-    /// As [`load_bytes`](EngineBuilder::load_bytes), with the folder where external data is looked for.
-    pub fn load_bytes_in(self, model: &[u8], folder: impl AsRef<Path>) -> Result<Engine> {
-        self.load_memory(model, Some(folder.as_ref()))
-    }
-
-    /// Loads an engine file that `save_engine` wrote instead of compiling; an error if it was built by another version, for
-    /// another instruction set, or with other options than those given here.
-    pub fn load_engine(self, path: impl AsRef<Path>) -> Result<Engine> {
-        self.create(Some(path.as_ref()), |options, engine, error| {
-            // SAFETY: all arguments live during the call.
-            unsafe { sys::spinel_engine_create(ptr::null(), options, engine, error) }
-        })
-    }
-
-    fn load_memory(self, model: &[u8], folder: Option<&Path>) -> Result<Engine> {
-        let folder = folder.map(c_path).transpose()?;
-        self.create(None, |options, engine, error| {
-            // SAFETY: all arguments live during the call.
-            unsafe {
-                let (data, size) = (model.as_ptr().cast(), model.len());
-                sys::spinel_engine_create_from_memory(data, size, pointer(&folder), options, engine, error)
-            }
-        })
-    }
-
-    fn create(
-        mut self,
-        load_engine: Option<&Path>,
-        call: impl FnOnce(
-            *const sys::spinel_engine_options,
-            *mut *mut sys::spinel_engine,
-            *mut *mut sys::spinel_error,
-        ) -> i32,
-    ) -> Result<Engine> {
-        let path = |path: &Option<PathBuf>| path.as_deref().map(c_path).transpose();
-        let word = |word: &str, what: &str| match word {
-            "" => Ok(None),
-            _ => c_text(word, what).map(Some),
-        };
-        let target = word(&self.target, "target")?;
-        let isa = word(&self.isa, "isa")?;
-        let pass_json = word(&self.pass_json, "pass_json")?;
-        let pass_path = path(&self.pass_path)?;
-        let save_engine = path(&self.save_engine)?;
-        let load_engine = load_engine.map(c_path).transpose()?;
-        let onnxruntime_path = path(&self.onnxruntime_path)?;
-        let names =
-            self.input_names.iter().map(|name| c_text(name, "the input")).collect::<Result<Vec<_>>>()?;
-        let name_pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-        let shapes = RawShapes::new(&self.input_sizes)?;
-        let pad_names =
-            self.pad_values.iter().map(|(name, _)| c_text(name, "the input")).collect::<Result<Vec<_>>>()?;
-        let pads: Vec<_> = pad_names
-            .iter()
-            .zip(&self.pad_values)
-            .map(|(name, (_, value))| sys::spinel_pad_value { input: name.as_ptr(), value: *value })
-            .collect();
-        let alias_names = self
-            .aliases
-            .iter()
-            .map(|(input, output)| Ok((c_text(input, "the input")?, c_text(output, "the output")?)))
-            .collect::<Result<Vec<(CString, CString)>>>()?;
-        let aliases: Vec<_> = alias_names
-            .iter()
-            .map(|(input, output)| sys::spinel_alias { input: input.as_ptr(), output: output.as_ptr() })
-            .collect();
-        let limits = self.limits.as_ref().map(Limits::raw);
-
-        let mut options = sys::spinel_engine_options {
-            target: pointer(&target),
-            isa: pointer(&isa),
-            pass_json: pointer(&pass_json),
-            pass_path: pointer(&pass_path),
-            save_engine: pointer(&save_engine),
-            load_engine: pointer(&load_engine),
-            onnxruntime_path: pointer(&onnxruntime_path),
-            input_names: or_null(&name_pointers),
-            input_name_count: name_pointers.len(),
-            input_sizes: shapes.as_ptr(),
-            input_size_count: shapes.structs.len(),
-            pad_values: or_null(&pads),
-            pad_value_count: pads.len(),
-            aliases: or_null(&aliases),
-            alias_count: aliases.len(),
-            limits: limits.as_ref().map_or(ptr::null(), |limits| limits),
-            custom_ops: self.custom_ops.as_ref().map_or(ptr::null(), |set| set.raw()),
-            cancel: self.cancel.as_ref().map_or(ptr::null(), CancelToken::raw),
-            ..self.numbers
-        };
-        if let Some(log) = &self.callbacks.log {
-            options.log = Some(callbacks::write_log);
-            options.log_user = &**log as *const callbacks::Log as *mut _;
-        }
-        if let Some(parallel_for) = &self.callbacks.parallel_for {
-            options.parallel_for = Some(callbacks::run_loop);
-            options.parallel_for_user = &**parallel_for as *const callbacks::Loop as *mut _;
-        }
-        if let Some(progress) = &mut self.progress {
-            options.progress = Some(callbacks::tell_progress);
-            options.progress_user = progress as *mut callbacks::Progress as *mut _;
-        }
-        let mut engine = ptr::null_mut();
-        crate::error::check(|error| call(&options, &mut engine, error))?;
-        // SAFETY: the engine is ours, and the callbacks it was given are handed on with it.
-        unsafe { Engine::from_raw(engine, self.callbacks, self.aliases) }
-    }
 }
 
 fn number(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
-}
-
-fn or_null<T>(values: &[T]) -> *const T {
-    if values.is_empty() {
-        ptr::null()
-    } else {
-        values.as_ptr()
-    }
 }

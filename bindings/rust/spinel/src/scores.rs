@@ -188,6 +188,14 @@ pub struct Difference {
     pub abs_max: f64,
     /// Elements compared.
     pub count: usize,
+    /// NaNs of `actual`.
+    pub nan_actual: usize,
+    /// NaNs of `expected`.
+    pub nan_expected: usize,
+    /// Infinite elements of `actual`.
+    pub inf_actual: usize,
+    /// Infinite elements of `expected`.
+    pub inf_expected: usize,
     /// Pairs of which one is NaN or infinite and the other is not the same; if there is one, the measures are infinite.
     pub mismatched_nonfinite: usize,
 }
@@ -212,6 +220,10 @@ pub fn difference<'a, 'b>(
         diff3_mean: raw.diff3_mean,
         abs_max: raw.abs_max,
         count: raw.count as usize,
+        nan_actual: raw.nan_actual as usize,
+        nan_expected: raw.nan_expected as usize,
+        inf_actual: raw.inf_actual as usize,
+        inf_expected: raw.inf_expected as usize,
         mismatched_nonfinite: raw.mismatched_nonfinite as usize,
     })
 }

@@ -56,6 +56,13 @@ impl<'a> TensorView<'a> {
         TensorView { dtype, dims, data, size_bytes, _data: PhantomData }
     }
 
+    /// # Safety
+    /// As `from_raw()`, for what the library filled in.
+    pub(crate) unsafe fn from_struct(raw: &sys::spinel_tensor) -> Self {
+        let dims = Dims::from_raw(raw.dims, raw.rank);
+        TensorView::from_raw(DType::from_number(raw.dtype), dims, raw.data, raw.size_bytes)
+    }
+
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
         self.dtype

@@ -36,6 +36,13 @@ impl Json {
         }
     }
 
+    pub fn as_text(&self) -> &str {
+        match self {
+            Json::Text(text) => text,
+            other => panic!("{other:?} is no text"),
+        }
+    }
+
     pub fn list(&self) -> &[Json] {
         match self {
             Json::List(items) => items,

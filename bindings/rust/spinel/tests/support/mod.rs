@@ -1,6 +1,7 @@
 //! What the tests share.
 #![allow(dead_code)]
 
+pub mod cases;
 pub mod json;
 
 use std::future::Future;
