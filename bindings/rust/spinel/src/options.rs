@@ -12,7 +12,7 @@ use crate::custom::OpSet;
 use crate::dtype::DType;
 use crate::limits::{Limits, Split};
 
-/// How to load a model: see [`Engine::builder`]. Everything has a default that suits every model.
+/// How to load a model: see [`Engine::builder`](crate::Engine::builder). Everything has a default that suits every model.
 ///
 /// ```no_run
 /// use spinel::{DType, Engine};
