@@ -1,4 +1,6 @@
 // Changes the model's float precision: every float32 value to float16, or every 16-bit one to float32.
+// Sequences and optionals keep their type, and so does what makes or reads them, a Loop over them with its
+// whole body.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -47,14 +49,17 @@ class Converter {
 
   size_t run(Graph& graph, bool is_main = true) {
     size_t changes = 0;
+    for (const Node& node : graph.nodes)
+      if (handles_lists(graph, node)) keeps_lists_.insert(node.op.get());
     for (Node& node : graph.nodes)
-      for (auto& subgraph : node.subgraphs) changes += run(*subgraph, false);
+      if (!is_kept(node))
+        for (auto& subgraph : node.subgraphs) changes += run(*subgraph, false);
     find_kept(graph, is_main);
-    if (to_ != DType::float32) keep_float32_constants(graph);
+    keep_constants(graph);
     changes += convert_constants(graph);
     changes += convert_operators(graph);
     changes += cast_kept_values(graph);
-    changes += keep_float32_inputs(graph);
+    changes += keep_inputs(graph);
     return changes;
   }
 
@@ -89,13 +94,49 @@ class Converter {
   }
 
  private:
-  /// Whether the configuration wants the node's work in float32, or its operator knows nothing else.
+  /// Whether the value is a sequence or optional, perhaps of these, of tensors of the old type.
+  bool is_list(const graph::ValueType& type) const {
+    const graph::ValueType* inner = &type;
+    while (!inner->is_tensor() && inner->element != nullptr) inner = inner->element.get();
+    return inner != &type && inner->is_tensor() && inner->dtype == from_;
+  }
+  /// Whether one goes into the node or its subgraphs, or comes out.
+  bool handles_lists(const Graph& graph, const Node& node) const {
+    const auto any = [&](const Graph& owner, const std::vector<ValueId>& ids) {
+      return std::ranges::any_of(ids,
+                                 [&](ValueId id) { return id != no_value && is_list(owner.value(id).type); });
+    };
+    if (any(graph, node.inputs) || any(graph, node.outputs)) return true;
+    return std::ranges::any_of(node.subgraphs, [&](const auto& inner) {
+      return any(*inner, inner->inputs) || any(*inner, inner->outputs) ||
+             std::ranges::any_of(inner->captures, [&](const graph::Capture& capture) {
+               return is_list(graph.value(capture.outer).type);
+             });
+    });
+  }
+  /// Whether the node's work stays in the old type: the configuration wants it, its operator knows nothing
+  /// else, or it has to do with sequences.
   bool is_kept(const Node& node) const {
+    if (keeps_lists_.contains(node.op.get())) return true;
     if (from_ != DType::float32 || !node.subgraphs.empty()) return false;
     if (ops::stays_in_float32(*node.op)) return true;
     const auto& kept = settings_.keep_float32;
     return kept.contains(node.name) ||
            std::ranges::any_of(node.sources, [&](const std::string& name) { return kept.contains(name); });
+  }
+  /// Whether the node reads this input in the old type.
+  bool wants_old(const Node& node, size_t input) const {
+    return is_kept(node) || (from_ == DType::float32 && node.op->keeps_float32(input));
+  }
+  /// Calls fn(ValueId&) for whatever the node reads in the old type, captures of a kept node's subgraphs
+  /// included.
+  template <class Fn>
+  void for_each_old_use(Node& node, Fn&& fn) const {
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (node.inputs[i] != no_value && wants_old(node, i)) fn(node.inputs[i]);
+    if (!is_kept(node)) return;
+    for (auto& subgraph : node.subgraphs)
+      for (graph::Capture& capture : subgraph->captures) fn(capture.outer);
   }
   bool stays(const Graph& graph, ValueId id) const { return stays_.contains({&graph, id}); }
   bool has_old_type(const Value& value) const { return value.type.is_tensor() && value.type.dtype == from_; }
@@ -135,8 +176,8 @@ class Converter {
       for (size_t n = 0; n < node_count; ++n) {
         Node& node = graph.nodes[n];
         for (size_t i = 0; i < node.inputs.size(); ++i)
-          if (!is_kept(node) && !(to_ != DType::float32 && node.op->keeps_float32(i)))
-            redirect(node.inputs[i]);
+          if (!wants_old(node, i)) redirect(node.inputs[i]);
+        if (is_kept(node)) continue;
         for (auto& subgraph : node.subgraphs)
           for (graph::Capture& capture : subgraph->captures) redirect(capture.outer);
       }
@@ -154,19 +195,16 @@ class Converter {
     return changes;
   }
 
-  /// Constants that an operator wants in float32 keep their full precision: the operator gets a copy of its
-  /// own.
-  void keep_float32_constants(Graph& graph) {
-    for (Node& node : graph.nodes) {
-      for (size_t i = 0; i < node.inputs.size(); ++i) {
-        const ValueId id = node.inputs[i];
-        if (id == no_value || !(node.op->keeps_float32(i) || is_kept(node)) || !graph.value(id).is_constant())
-          continue;
-        if (graph.value(id).constant.dtype() != from_) continue;
-        node.inputs[i] = graph.add_constant(graph.value(id).name + ".float32", graph.value(id).constant);
-        kept_.insert({&graph, node.inputs[i]});
-      }
-    }
+  /// Constants that an operator wants in the old type keep their full precision: the operator gets a copy of
+  /// its own.
+  void keep_constants(Graph& graph) {
+    for (Node& node : graph.nodes)
+      for_each_old_use(node, [&](ValueId& id) {
+        if (!graph.value(id).is_constant() || graph.value(id).constant.dtype() != from_) return;
+        id = graph.add_constant(fmt::format("{}.{}", graph.value(id).name, dtype_name(from_)),
+                                graph.value(id).constant);
+        kept_.insert({&graph, id});
+      });
   }
 
   size_t convert_constants(Graph& graph) {
@@ -199,38 +237,36 @@ class Converter {
     return changes;
   }
 
-  /// Inputs that the specification wants in float32 (a Resize's scales) get it back.
-  size_t keep_float32_inputs(Graph& graph) {
-    if (to_ == DType::float32) return 0;
+  /// What is read in the old type (by a kept node, or a Resize's scales) gets it back.
+  size_t keep_inputs(Graph& graph) {
     size_t changes = 0;
     const size_t node_count = graph.nodes.size();
     std::map<ValueId, ValueId> casts;
     for (size_t n = 0; n < node_count; ++n) {
-      for (size_t i = 0; i < graph.nodes[n].inputs.size(); ++i) {
-        const ValueId id = graph.nodes[n].inputs[i];
-        const Node& reader = graph.nodes[n];
-        if (id == no_value || !(reader.op->keeps_float32(i) || is_kept(reader)) ||
-            graph.value(id).is_constant() || stays(graph, id))
-          continue;
+      // The casts are put behind the nodes, which moves these.
+      std::vector<Node> added;
+      for_each_old_use(graph.nodes[n], [&](ValueId& id) {
         const graph::ValueType& type = graph.value(id).type;
-        if (!type.is_tensor() || (type.dtype != to_ && type.dtype != from_)) continue;
+        if (graph.value(id).is_constant() || stays(graph, id) || !type.is_tensor() ||
+            (type.dtype != to_ && type.dtype != from_))
+          return;
         auto [found, inserted] = casts.try_emplace(id, no_value);
         if (inserted) {
           Value cast;
-          cast.name = graph.value(id).name + ".float32";
-          cast.type = graph::ValueType::tensor(DType::float32, type.shape);
+          cast.name = fmt::format("{}.{}", graph.value(id).name, dtype_name(from_));
+          cast.type = graph::ValueType::tensor(from_, type.shape);
           found->second = graph.add_value(std::move(cast));
-          Node node;
+          Node& node = added.emplace_back();
           node.name = graph.value(found->second).name;
-          node.op = make_cast(DType::float32);
-          node.attributes = fmt::format("to={}", static_cast<int>(DType::float32));
+          node.op = make_cast(from_);
+          node.attributes = fmt::format("to={}", static_cast<int>(from_));
           node.inputs = {id};
           node.outputs = {found->second};
-          graph.add_node(std::move(node));
           ++changes;
         }
-        graph.nodes[n].inputs[i] = found->second;
-      }
+        id = found->second;
+      });
+      for (Node& node : added) graph.add_node(std::move(node));
     }
     return changes;
   }
@@ -238,6 +274,7 @@ class Converter {
   DType from_;
   DType to_;
   const Settings& settings_;
+  std::set<const graph::Op*> keeps_lists_;            ///< Of nodes that handle_lists().
   std::set<std::pair<const Graph*, ValueId>> kept_;   ///< Constants that keep their type.
   std::set<std::pair<const Graph*, ValueId>> stays_;  ///< Other values that do.
 };
