@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <spinel/custom_op.hpp>
 #include <spinel/limits.hpp>
 #include <spinel/tensor.hpp>
 
@@ -57,6 +58,9 @@ struct SimplifyOptions {
   bool external_data = false;
   CheckOptions check;
   Limits limits;
+  /// Operators that the model uses: their shapes become known, what they make of constants is folded, and the
+  /// check can run them.
+  std::vector<CustomOp> custom_ops;
 };
 
 struct SimplifyReport : FileReport {
@@ -84,6 +88,7 @@ struct ConvertOptions {
   bool external_data = false;         ///< As SimplifyOptions::external_data.
   CheckOptions check = {1, false, {}, 0.05};
   Limits limits;
+  std::vector<CustomOp> custom_ops = {};  ///< Operators that the model uses; see CustomOp::float16.
 };
 
 /// A constant whose values float16 could not hold.
@@ -102,8 +107,8 @@ struct ConvertReport : FileReport {
 };
 
 /// Standard operators that stay in float32 unless ConvertOptions::convert_ops names them: they count, and
-/// float16 counts to 2048 only. Operators for which ONNX does not allow float16, and those of other domains,
-/// stay as well.
+/// float16 counts to 2048 only. Operators for which ONNX does not allow float16, and those of other domains
+/// but for custom ones with CustomOp::float16, stay as well.
 std::vector<std::string> float16_keep_list();
 
 /// Reads the ONNX file `model` and writes one whose float32 values are float16: weights, inputs, outputs and

@@ -91,6 +91,20 @@ CLI::Validator dtype_check() {
   return check_by([](const std::string& value) { parse_dtype(value); }, "DTYPE");
 }
 
+void CustomOpFlags::add_to(CLI::App& app) {
+  app.add_option("--custom_op", libraries_,
+                 "Shared library of custom operators that the model uses; may be given several times")
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
+std::vector<CustomOp> CustomOpFlags::load() const {
+  std::vector<CustomOp> ops;
+  for (const std::string& library : libraries_)
+    for (CustomOp& op : load_custom_ops(library)) ops.push_back(std::move(op));
+  return ops;
+}
+
 void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--target", target_, "What executes the model")->capture_default_str();
   app.add_option("--onnxruntime", onnxruntime_,
@@ -112,10 +126,7 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--threads_per_spa", threads_per_spa_, "Threads that work on one SPA's part")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--custom_op", custom_ops_,
-                 "Shared library of custom operators that the model uses; may be given several times")
-      ->take_all()
-      ->allow_extra_args(false);
+  custom_ops_.add_to(app);
   app.add_option("--pass_path", pass_path_, "JSON or YAML file that configures the graph passes");
   app.add_option(
       "--load_engine", load_engine_,
@@ -149,8 +160,7 @@ EngineOptions EngineFlags::options(const std::string& model) const {
     options.pass_json = read_yaml_as_json(pass_path_);
   else
     options.pass_path = pass_path_;
-  for (const std::string& library : custom_ops_)
-    for (CustomOp& op : load_custom_ops(library)) options.custom_ops.push_back(std::move(op));
+  options.custom_ops = custom_ops_.load();
   options.split = split_ == "never"    ? SplitPolicy::never
                   : split_ == "always" ? SplitPolicy::always
                                        : SplitPolicy::proven;

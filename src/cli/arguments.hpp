@@ -21,6 +21,17 @@ bool is_engine_file(const std::string& path);
 /// Checks that a value is a name that parse_dtype knows.
 CLI::Validator dtype_check();
 
+/// --custom_op: shared libraries of custom operators.
+class CustomOpFlags {
+ public:
+  void add_to(CLI::App& app);
+  /// The operators of every library. Throws Error.
+  std::vector<CustomOp> load() const;
+
+ private:
+  std::vector<std::string> libraries_;
+};
+
 /// The flags of every subcommand that loads a model: --target, --onnxruntime, --dtype, --keep_io_types,
 /// --spas, --threads_per_spa, --split, --pass_path, --custom_op.
 class EngineFlags {
@@ -43,7 +54,7 @@ class EngineFlags {
   std::string dtype_;
   std::string split_ = "proven";
   std::string pass_path_;
-  std::vector<std::string> custom_ops_;
+  CustomOpFlags custom_ops_;
   bool keep_io_types_ = false;
   int spas_ = 0;
   int threads_per_spa_ = 1;

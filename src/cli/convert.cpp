@@ -40,6 +40,7 @@ int ConvertCommand::run() const {
   options.check = tool.check();
   if (options.check.tolerance < 0) options.check.tolerance = tolerance;
   options.limits = tool.limits();
+  options.custom_ops = tool.custom_ops();
   const ConvertReport report = convert_model(tool.model, tool.out, options);
   if (!tool.json) {
     print_report(report, report.check);

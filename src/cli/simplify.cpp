@@ -22,6 +22,7 @@ int SimplifyCommand::run() {
   options.external_data = tool.external_data;
   options.check = tool.check();
   options.limits = tool.limits();
+  options.custom_ops = tool.custom_ops();
   for (const auto& [name, is_skipped] : skipped)
     if (is_skipped) options.skip_steps.insert(name);
   const SimplifyReport report = simplify_model(tool.model, tool.out, options);

@@ -65,6 +65,7 @@ void ToolFlags::add_to(CLI::App& app, int runs) {
                "Write weights into a second file, OUT.data; a model beyond 2 GB gets one unasked");
   app.add_option("--max_model_bytes", max_model_bytes_, "Refuse larger models; 0: no limit")
       ->capture_default_str();
+  custom_ops_.add_to(app);
   app.add_flag("--json", json, "Machine-readable");
 }
 

@@ -8,6 +8,7 @@
 
 #include <spinel/model_tools.hpp>
 
+#include "cli/arguments.hpp"
 #include "cli/output.hpp"
 
 namespace spinel::cli {
@@ -15,13 +16,15 @@ namespace spinel::cli {
 /// "NAME:1,3,224,224" each, where NAME may hold ':'. Throws UsageError naming the flag.
 std::map<std::string, Dims> parse_shapes(std::string_view flag, const std::vector<std::string>& arguments);
 
-/// The model, -o, --check, --check_shape, --tolerance, --external_data, --max_model_bytes and --json.
+/// The model, -o, --check, --check_shape, --tolerance, --external_data, --max_model_bytes, --custom_op and
+/// --json.
 class ToolFlags {
  public:
   /// `runs` is how often the result is compared unless --check says otherwise.
   void add_to(CLI::App& app, int runs);
   CheckOptions check() const;
   Limits limits() const;
+  std::vector<CustomOp> custom_ops() const { return custom_ops_.load(); }
 
   std::string model;
   std::string out;
@@ -33,6 +36,7 @@ class ToolFlags {
   int runs_ = 0;
   std::vector<std::string> shapes_;
   double tolerance_ = -1;
+  CustomOpFlags custom_ops_;
   uint64_t max_model_bytes_ = Limits{}.max_model_bytes;
 };
 

@@ -51,7 +51,8 @@ std::string full_name(const onnx::Node& node) {
   return domain.empty() ? std::string(node.op_type) : fmt::format("{}::{}", domain, node.op_type);
 }
 
-Analysis::Analysis(const onnx::EditableModel& model) : model_(model) {
+Analysis::Analysis(const onnx::EditableModel& model, const ops::CustomOpTable& custom_ops)
+    : model_(model), custom_ops_(custom_ops) {
   const Opsets opsets = opsets_of(model.model().opset_imports);
   graph(model.model().graph, top_, {opsets, nullptr, 0}, nullptr);
 }
@@ -149,19 +150,24 @@ void Analysis::graph(const onnx::Graph& graph, Scope& scope, const Body& body,
 
 graph::OpPtr Analysis::make_op(const onnx::Node& node, const Body& body) {
   const std::string_view domain = onnx::plain_domain(node.domain);
-  const ops::OpDef* def = ops::find_op(domain, node.op_type);
   const auto opset = body.opsets.find(domain);
-  if (def == nullptr || opset == body.opsets.end()) return nullptr;
-  return ops::make_op(
-      *def, onnx::import_arguments(node, static_cast<int>(opset->second), node.name, model_.source(),
-                                   [&](const onnx::Attribute& each) { return resolve(each, body); }));
+  if (opset == body.opsets.end()) return nullptr;
+  const auto version = static_cast<int>(opset->second);
+  const ops::OpDef* def = ops::find_op(domain, node.op_type);
+  auto custom = custom_ops_.find(domain, node.op_type, version);
+  if (def == nullptr && custom == nullptr) return nullptr;
+  const ops::OpArgs args =
+      onnx::import_arguments(node, version, node.name, model_.source(),
+                             [&](const onnx::Attribute& each) { return resolve(each, body); });
+  return custom != nullptr ? ops::make_custom_op(std::move(custom), args) : ops::make_op(*def, args);
 }
 
 void Analysis::node(const onnx::Node& node, Scope& scope, const Body& body, const Declared& declared) {
   std::vector<Fact> outputs(node.outputs.size());
   try {
     const auto opset = body.opsets.find("");
-    if (const onnx::Function* called = function(node)) {
+    if (const onnx::Function* called = function(node);
+        called != nullptr && !custom_ops_.has(onnx::plain_domain(node.domain), node.op_type)) {
       call(*called, node, scope, body, outputs);
     } else if (node.op_type == "Constant" && onnx::plain_domain(node.domain).empty() &&
                opset != body.opsets.end() && outputs.size() == 1) {

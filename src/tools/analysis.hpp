@@ -11,6 +11,7 @@
 
 #include "graph/op.hpp"
 #include "onnx/editable_model.hpp"
+#include "ops/custom_op.hpp"
 
 namespace spinel::tools {
 
@@ -54,13 +55,17 @@ class Scope {
 /// are changed it is stale.
 class Analysis {
  public:
-  /// Throws Error only where the model cannot be read.
-  explicit Analysis(const onnx::EditableModel& model);
+  /// Throws Error only where the model cannot be read. Both must outlive this.
+  Analysis(const onnx::EditableModel& model, const ops::CustomOpTable& custom_ops);
 
   Scope& top() noexcept { return top_; }
   const Scope& top() const noexcept { return top_; }
   /// The node's operator; nullptr where Spinel has none, or for a function.
   const graph::Op* op(const onnx::Node& node) const;
+  /// Whether the node's operator is one of the host's.
+  bool is_custom(const onnx::Node& node) const {
+    return op(node) != nullptr && custom_ops_.has(onnx::plain_domain(node.domain), node.op_type);
+  }
   /// The function of the model that the node calls, or nullptr.
   const onnx::Function* function(const onnx::Node& node) const;
   /// The value of a constant; perhaps a view that must not be written to.
@@ -102,6 +107,7 @@ class Analysis {
                                const std::vector<Fact>& outputs) const;
 
   const onnx::EditableModel& model_;
+  const ops::CustomOpTable& custom_ops_;
   Scope top_{nullptr};
   std::unordered_map<const onnx::Node*, graph::OpPtr> ops_;
   std::set<std::string> unknown_;

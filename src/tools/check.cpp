@@ -28,11 +28,13 @@ bool is_float(DType dtype) {
          dtype == DType::float64;
 }
 
-std::unique_ptr<InferEngine> load(const std::string& path, const Limits& limits) {
+std::unique_ptr<InferEngine> load(const std::string& path, const Limits& limits,
+                                  const std::vector<CustomOp>& custom_ops) {
   EngineOptions options;
   options.ckpt = path;
   options.spas = 1;
   options.limits = limits;
+  options.custom_ops = custom_ops;
   options.pass_json = R"({"passes": {"fuse_conv_bn": false}})";
   return std::make_unique<InferEngine>(options);
 }
@@ -157,7 +159,7 @@ void compare(const std::string& name, const Tensor& expected, const Tensor& actu
 }  // namespace
 
 CheckReport check_equal(const std::string& original, const std::string& changed, const CheckOptions& options,
-                        double tolerance, const Limits& limits) {
+                        double tolerance, const Limits& limits, const std::vector<CustomOp>& custom_ops) {
   CheckReport report;
   const auto skip = [&](std::string reason) {
     std::ranges::replace(reason, '\n', ' ');
@@ -169,7 +171,7 @@ CheckReport check_equal(const std::string& original, const std::string& changed,
   std::vector<Sample> samples;
   std::vector<std::string> outputs;
   try {
-    const auto engine = load(original, limits);
+    const auto engine = load(original, limits, custom_ops);
     for (const TensorInfo& info : engine->outputs()) outputs.push_back(info.name);
     for (const auto& [name, dims] : options.input_shape)
       if (std::ranges::find(engine->inputs(), name, &TensorInfo::name) == engine->inputs().end())
@@ -185,7 +187,7 @@ CheckReport check_equal(const std::string& original, const std::string& changed,
     return skip(error.what());
   }
   try {
-    const auto engine = load(changed, limits);
+    const auto engine = load(changed, limits, custom_ops);
     report.bit_equal = true;
     for (Sample& sample : samples) {
       for (const TensorInfo& info : engine->inputs()) {

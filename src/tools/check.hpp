@@ -11,6 +11,6 @@ namespace spinel::tools {
 /// that what a tool has folded shows. Throws Error naming the output if the models differ by more than the
 /// tolerance, and if options.required and the original cannot be run.
 CheckReport check_equal(const std::string& original, const std::string& changed, const CheckOptions& options,
-                        double tolerance, const Limits& limits);
+                        double tolerance, const Limits& limits, const std::vector<CustomOp>& custom_ops);
 
 }  // namespace spinel::tools

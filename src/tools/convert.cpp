@@ -24,6 +24,7 @@ ConvertReport convert_model(const std::string& path, const std::string& out, con
   if (options.dtype != DType::float16)
     fail(ErrorCode::unsupported, "conversion to {} is not supported; float16 is", dtype_name(options.dtype));
   tools::check_destination(path, out);
+  const ops::CustomOpTable custom_ops(options.custom_ops);
   ConvertReport report;
   std::optional<tools::Destination> destination;
   std::string written;
@@ -39,13 +40,13 @@ ConvertReport convert_model(const std::string& path, const std::string& out, con
     if (const size_t calls = tools::inline_functions(model); calls > 0)
       report.notes.push_back(fmt::format("{} calls of functions were replaced by their bodies", calls));
     {
-      tools::Analysis analysis(model);
+      tools::Analysis analysis(model, custom_ops);
       is_random = analysis.is_random();
       if (!analysis.contradictions().empty())
         fail(ErrorCode::bad_model, "the model contradicts itself: {}", analysis.contradictions().front());
       tools::HalfConverter(model, analysis, options, report).run();
     }
-    tools::Analysis converted(model);
+    tools::Analysis converted(model, custom_ops);
     if (!converted.contradictions().empty())
       fail(ErrorCode::internal, "conversion has left a contradiction, please report this: {}",
            converted.contradictions().front());
@@ -55,7 +56,7 @@ ConvertReport convert_model(const std::string& path, const std::string& out, con
   if (is_random && options.check.runs > 0)
     report.check.skipped = "the model draws random numbers";
   else
-    report.check = tools::check_equal(path, written, options.check, 0, options.limits);
+    report.check = tools::check_equal(path, written, options.check, 0, options.limits, options.custom_ops);
   if (is_random && options.check.required)
     fail(ErrorCode::unsupported, "the result cannot be checked: {}", report.check.skipped);
   destination->commit();

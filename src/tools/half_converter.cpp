@@ -72,6 +72,7 @@ bool HalfConverter::is_kept(const onnx::Node& node) const {
   }
   if (is_named) return true;
   const bool is_asked_for = options_.convert_ops.contains(name);
+  if (analysis_.is_custom(node)) return !is_asked_for && ops::stays_in_float32(*analysis_.op(node));
   if (!onnx::plain_domain(node.domain).empty()) return !is_asked_for;
   if (!takes_float16(node.op_type, model_.opset())) return true;
   if (is_asked_for) return false;

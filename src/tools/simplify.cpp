@@ -40,14 +40,15 @@ constexpr NamedStep steps[] = {
     {"remove_dead", tools::remove_dead},                              // what no output needs
 };
 
-void simplify(onnx::EditableModel& model, const SimplifyOptions& options, SimplifyReport& report) {
+void simplify(onnx::EditableModel& model, const SimplifyOptions& options,
+              const ops::CustomOpTable& custom_ops, SimplifyReport& report) {
   const tools::StepOptions step_options{options.max_folded_bytes};
   std::optional<Analysis> analysis;
   for (int round = 0; round < max_rounds; ++round) {
     size_t changes = 0;
     for (const NamedStep& step : steps) {
       if (options.skip_steps.contains(step.name)) continue;
-      if (!analysis) analysis.emplace(model);
+      if (!analysis) analysis.emplace(model, custom_ops);
       tools::Edit edit{model, *analysis, step_options};
       const size_t count = tools::for_each_graph(
           model.model().graph, analysis->top(),
@@ -91,6 +92,7 @@ SimplifyReport simplify_model(const std::string& path, const std::string& out,
                               const SimplifyOptions& options) {
   require_known_steps(options.skip_steps);
   tools::check_destination(path, out);
+  const ops::CustomOpTable custom_ops(options.custom_ops);
   SimplifyReport report;
   std::string written;
   std::string original = path;
@@ -116,9 +118,9 @@ SimplifyReport simplify_model(const std::string& path, const std::string& out,
     }
     if (options.inline_functions)
       report.changes["inline_functions"] = static_cast<int64_t>(tools::inline_functions(model));
-    simplify(model, options, report);
+    simplify(model, options, custom_ops, report);
     remove_unused_functions(model.model());
-    Analysis analysis(model);
+    Analysis analysis(model, custom_ops);
     is_random = analysis.is_random();
     if (!analysis.contradictions().empty()) {
       const std::string& first = analysis.contradictions().front();
@@ -137,8 +139,9 @@ SimplifyReport simplify_model(const std::string& path, const std::string& out,
     report.check.skipped = "the model draws random numbers";
   } else {
     const bool is_folded = report.changes.contains("fold_batch_normalizations");
-    report.check = tools::check_equal(original, written, options.check,
-                                      is_folded ? folded_tolerance : tolerance, options.limits);
+    report.check =
+        tools::check_equal(original, written, options.check, is_folded ? folded_tolerance : tolerance,
+                           options.limits, options.custom_ops);
   }
   destination->commit();
   return report;

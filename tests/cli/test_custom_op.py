@@ -3,6 +3,7 @@
 import os
 import unittest
 
+import onnx
 from support import *
 
 SAMPLE = os.path.join(SOURCE, "samples", "custom_op", "add.onnx")
@@ -75,6 +76,52 @@ class CustomOp(ProgramTest):
         os.symlink(SAMPLE, os.path.join(folder, "add.onnx"))
         done = self.run_program("spinel", "info", os.path.join(folder, "add.onnx"), status=1)
         self.assertIn("custom::Add", done.stderr)
+
+    def chain(self):
+        """custom::Add between an Identity and a product, and another one of constants alone."""
+        path = self.path("chain.onnx")
+        save_model(path, [
+            helper.make_node("Identity", ["x"], ["same"]),
+            helper.make_node("Add", ["a", "b"], ["c", ""], name="folds", domain="custom", alpha=0.5),
+            helper.make_node("Add", ["same", "y"], ["s", "d"], name="stays", domain="custom", alpha=2.0),
+            helper.make_node("Shape", ["d"], ["dims"]), helper.make_node("Expand", ["c", "dims"], ["wide"]),
+            helper.make_node("Mul", ["s", "wide"], ["sum"]), helper.make_node("Abs", ["d"], ["difference"]),
+        ], [info("x", FLOAT, [2, 3]), info("y", FLOAT, [2, 3])],
+                   [info("sum", FLOAT, None), info("difference", FLOAT, None)],
+                   {"a": np.float32([1, 2, 3]), "b": np.float32([2, 2, 2])}, domains=["custom"])
+        return path
+
+    def check_chain(self, path, tolerance):
+        x, y = self.inputs(2)
+        results = self.run_model(path, x, y, "--custom-op", LIBRARY)
+        for got, expected in zip(results, ((x + 2 * y) * np.float32([2, 3, 4]), np.abs(x - 2 * y))):
+            np.testing.assert_allclose(got.astype(np.float32), expected, rtol=tolerance, atol=tolerance)
+
+    def test_simplify(self):
+        path, out = self.chain(), self.path("simple.onnx")
+        report = json.loads(self.spinel("simplify", path, "-o", out, "--json", "--check", 2, "--custom-op", LIBRARY).stdout)
+        self.assertEqual(report["operators_after"], {"custom::Add": 1, "Mul": 1, "Abs": 1})
+        self.assertEqual((report["check"]["runs"], report["check"]["bit_equal"]), (2, True))
+        model = onnx.load(out)
+        shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in model.graph.value_info}
+        self.assertEqual((shapes["s"], shapes["d"]), ([2, 3], [2, 3]))
+        self.check_chain(out, 0)
+        # Without the library the operator is left as it is, and what depends on it.
+        report = json.loads(self.spinel("simplify", path, "-o", out, "--json").stdout)
+        self.assertEqual(report["operators_after"]["custom::Add"], 2)
+        self.assertTrue(any("custom::Add" in note for note in report["notes"]), report["notes"])
+        self.assertIn("custom::Add", report["check"]["skipped"])
+        self.check_chain(out, 0)
+
+    def test_convert(self):
+        path, out = self.chain(), self.path("half.onnx")
+        report = json.loads(self.spinel("convert", path, "-o", out, "--dtype", "float16", "--json", "--check", 1,
+                                        "--custom-op", LIBRARY).stdout)
+        self.assertEqual(report["kept"], ["folds (custom::Add)", "stays (custom::Add)"])
+        self.assertEqual(report["check"]["runs"], 1)
+        types = {i.name: i.type.tensor_type.elem_type for i in onnx.load(out).graph.input}
+        self.assertEqual(types, {"x": TensorProto.FLOAT16, "y": TensorProto.FLOAT16})
+        self.check_chain(out, 2e-3)
 
     def test_cpp_sample(self):
         done = self.run_program("custom_add_cpp", SAMPLE)
