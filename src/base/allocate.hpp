@@ -24,7 +24,15 @@ class AllocatorScope {
 /// Whether this thread is in the scope of a host's allocator.
 bool has_host_allocator() noexcept;
 
+/// Zeroed pages of their own, which go back to the system with the last copy; nullptr if there are none. As
+/// far as whole ones fit they are huge where the system gives them on request: for blocks of megabytes that
+/// are filled at once, since touching and freeing 4-KiB pages takes ten to fifty times as long.
+std::shared_ptr<void> map_block(size_t bytes);
+
 /// Uninitialised memory, freed with the last copy; nullptr if there is none. `alignment` is a power of two.
+/// While a thread loads, large blocks without a host's allocator are those of map_block().
 std::shared_ptr<void> allocate_block(size_t bytes, size_t alignment);
+/// The same, of zeros.
+std::shared_ptr<void> allocate_zeroed_block(size_t bytes, size_t alignment);
 
 }  // namespace spinel

@@ -10,8 +10,8 @@ namespace {
 
 constinit thread_local const std::atomic<bool>* current = nullptr;
 
-/// A millisecond or two of copying.
-constexpr size_t piece_bytes = size_t{8} << 20;
+/// At most a few milliseconds of copying, even where each page is touched for the first time.
+constexpr size_t piece_bytes = size_t{2} << 20;
 
 }  // namespace
 

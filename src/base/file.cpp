@@ -53,15 +53,12 @@ struct stat regular_status(int fd, std::string_view name, std::string_view what)
 }
 
 /// Bytes that are read before a cancelled load is noticed.
-constexpr size_t piece_bytes = size_t{8} << 20;
+constexpr size_t piece_bytes = size_t{2} << 20;
 
 /// Pages of their own, which go back to the system at once, unless the host has an allocator; nullptr if
 /// there is no memory.
 std::shared_ptr<void> allocate_bytes(size_t size) {
-  if (has_host_allocator()) return allocate_block(size, 4096);
-  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return nullptr;
-  return {memory, [size](void* p) { ::munmap(p, size); }};
+  return has_host_allocator() ? allocate_block(size, 4096) : map_block(size);
 }
 
 Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name, std::string_view what) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -24,28 +25,35 @@ StagedFiles::StagedFiles(const std::filesystem::path& folder, const std::string&
   if (::mkdtemp(made.data()) == nullptr)
     fail(errno == ENOENT || errno == ENOTDIR ? ErrorCode::not_found : ErrorCode::io, "cannot write '{}': {}",
          (destination_ / name).string(), system_text(errno));
-  staged_ = made;
+  try {
+    staged_ = made;
+  } catch (...) {
+    ::rmdir(made.c_str());
+    throw;
+  }
 }
 
 StagedFiles::~StagedFiles() {
-  for (const std::string& name : names_) ::unlink((staged_ / name).c_str());
+  for (const File& file : files_) ::unlink(file.staged.c_str());
   ::rmdir(staged_.c_str());
 }
 
 void StagedFiles::write(const std::string& name, std::span<const std::span<const std::byte>> parts) {
+  File file{(staged_ / name).string(), (destination_ / name).string()};
+  files_.reserve(files_.size() + 1);
   try {
-    write_file(staged_ / name, parts);
+    write_file(file.staged, parts);
   } catch (const Error& error) {
-    fail(error.code(), "cannot write '{}': {}", (destination_ / name).string(), error.what());
+    fail(error.code(), "cannot write '{}': {}", file.destination, error.what());
   }
-  names_.push_back(name);
+  files_.push_back(std::move(file));
 }
 
 void StagedFiles::commit() {
-  for (const std::string& name : names_)
-    if (::rename((staged_ / name).c_str(), (destination_ / name).c_str()) != 0)
-      fail(ErrorCode::io, "cannot write '{}': {}", (destination_ / name).string(), system_text(errno));
-  names_.clear();
+  for (const File& file : files_)
+    if (::rename(file.staged.c_str(), file.destination.c_str()) != 0)
+      fail(ErrorCode::io, "cannot write '{}': {}", file.destination, system_text(errno));
+  files_.clear();
   const int folder = ::open(destination_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return;
   ::fsync(folder);

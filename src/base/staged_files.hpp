@@ -28,7 +28,12 @@ class StagedFiles {
  private:
   std::filesystem::path destination_;
   std::filesystem::path staged_;
-  std::vector<std::string> names_;
+  /// Whole paths, so that removing needs no memory.
+  struct File {
+    std::string staged;
+    std::string destination;
+  };
+  std::vector<File> files_;
 };
 
 }  // namespace spinel

@@ -34,9 +34,9 @@ std::shared_ptr<void> allocate(DType dtype, int64_t count, size_t bytes, bool ze
     auto* strings = new std::string[static_cast<size_t>(count)];
     return {strings, [](void* p) { delete[] static_cast<std::string*>(p); }};
   }
-  std::shared_ptr<void> owner = allocate_block(bytes, alignment_bytes);
+  std::shared_ptr<void> owner =
+      zero ? allocate_zeroed_block(bytes, alignment_bytes) : allocate_block(bytes, alignment_bytes);
   if (owner == nullptr) throw std::bad_alloc();
-  if (zero) std::memset(owner.get(), 0, bytes);
   return owner;
 }
 

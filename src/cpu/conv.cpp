@@ -1,8 +1,8 @@
 #include "cpu/conv.hpp"
 
 #include <algorithm>
-#include <cstring>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "cpu/patches.hpp"
 #include "cpu/product.hpp"
@@ -91,19 +91,25 @@ Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& w
   const int64_t group_size = packed_weights_size(isa, layer.half_chunk, depth, columns);
   Tensor packed = Tensor::uninitialized(layer.dtype, {layer.group * group_size});
   const Tensor wide = ops::to_float32(weights);
+  // Some columns at a time, which stay in the caches; whole panels of every instruction set.
+  const int64_t most = std::min<int64_t>(columns, 64);
   // [tap, channel, column]: the order of K in the patches.
-  std::vector<float> ordered(static_cast<size_t>(depth * columns));
+  std::vector<float> ordered(static_cast<size_t>(depth * most));
   const float* from = wide.data<float>().data();
-  for (int64_t g = 0; g < layer.group; ++g) {
-    for (int64_t n = 0; n < columns; ++n)
-      for (int64_t c = 0; c < channels; ++c)
-        for (int64_t t = 0; t < taps; ++t)
-          ordered[static_cast<size_t>((t * channels + c) * columns + n)] = *from++;
-    const Tensor one =
-        pack_weights(isa, layer.dtype, layer.half_chunk, ordered.data(), columns, 1, depth, columns);
-    std::memcpy(static_cast<std::byte*>(packed.raw()) + static_cast<size_t>(g) * one.size_bytes(), one.raw(),
-                one.size_bytes());
-  }
+  for (int64_t g = 0; g < layer.group; ++g)
+    for (int64_t first = 0; first < columns; first += most) {
+      check_load_cancelled();
+      const int64_t count = std::min(most, columns - first);
+      for (int64_t n = 0; n < count; ++n)
+        for (int64_t c = 0; c < channels; ++c)
+          for (int64_t t = 0; t < taps; ++t)
+            ordered[static_cast<size_t>((t * channels + c) * count + n)] = *from++;
+      Tensor to = packed.rows(
+          g * group_size + (first == 0 ? 0 : packed_weights_size(isa, layer.half_chunk, depth, first)),
+          packed_weights_size(isa, layer.half_chunk, depth, count));
+      copy_elements(pack_weights(isa, layer.dtype, layer.half_chunk, ordered.data(), count, 1, depth, count),
+                    to);
+    }
   return packed;
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "cpu/tasks.hpp"
 #include "ops/shape_rules.hpp"
@@ -151,6 +152,7 @@ Tensor pack_transposed_weights(const Isa& isa, const ConvTransposeLayer& layer, 
       float* at = ordered.data();
       if (!phase.is_empty())
         for_each_tap(layer, phase, [&](int64_t tap) {
+          check_load_cancelled();
           for (int64_t c = g * channels; c < (g + 1) * channels; ++c)
             for (int64_t n = 0; n < columns; ++n)
               *at++ = from[(c * columns + n) * layer.kernel_h * layer.kernel_w + tap];

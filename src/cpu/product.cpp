@@ -215,7 +215,7 @@ namespace {
 /// Columns that are packed before a cancelled load is noticed: whole panels of every instruction set.
 int64_t pack_group(int64_t depth) {
   constexpr int64_t panels = 64;
-  constexpr int64_t elements = int64_t{1} << 20;
+  constexpr int64_t elements = int64_t{1} << 19;
   return std::max<int64_t>(elements / std::max<int64_t>(depth, 1) / panels, 1) * panels;
 }
 

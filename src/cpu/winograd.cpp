@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cancel.hpp"
 #include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
@@ -33,20 +34,26 @@ WinogradGrid winograd_grid(const ConvLayer& layer, int64_t out_height, int64_t o
 Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
   const int64_t in = layer.in_channels;
   const int64_t out = layer.out_channels;
-  const int64_t count = in * out;
-  std::vector<float> taps(static_cast<size_t>(9 * count));
+  // Some columns at a time, which stay in the caches; whole panels of every instruction set.
+  const int64_t group = std::min<int64_t>(out, 64);
+  std::vector<float> taps(static_cast<size_t>(9 * in * group));
+  std::vector<float> transformed(static_cast<size_t>(points * in * group));
   const Tensor wide = ops::to_float32(weights);
   const float* from = wide.data<float>().data();
-  for (int64_t n = 0; n < out; ++n)
-    for (int64_t c = 0; c < in; ++c)
-      for (int64_t t = 0; t < 9; ++t) taps[static_cast<size_t>(t * count + c * out + n)] = *from++;
-  std::vector<float> transformed(static_cast<size_t>(points * count));
-  kernels.winograd_weights(taps.data(), count, transformed.data());
   const int64_t size = kernels.packed_size(in, out);
   Tensor packed = Tensor::uninitialized(DType::float32, {points * size});
-  for (int64_t p = 0; p < points; ++p)
-    kernels.pack_columns(transformed.data() + p * count, out, 1, in, out,
-                         packed.data<float>().data() + p * size);
+  for (int64_t first = 0; first < out; first += group) {
+    check_load_cancelled();
+    const int64_t columns = std::min(group, out - first);
+    const int64_t count = in * columns;
+    for (int64_t n = 0; n < columns; ++n)
+      for (int64_t c = 0; c < in; ++c)
+        for (int64_t t = 0; t < 9; ++t) taps[static_cast<size_t>(t * count + c * columns + n)] = *from++;
+    kernels.winograd_weights(taps.data(), count, transformed.data());
+    float* to = packed.data<float>().data() + (first == 0 ? 0 : kernels.packed_size(in, first));
+    for (int64_t p = 0; p < points; ++p)
+      kernels.pack_columns(transformed.data() + p * count, columns, 1, in, columns, to + p * size);
+  }
   return packed;
 }
 

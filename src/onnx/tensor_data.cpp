@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/cancel.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "onnx/wire.hpp"
@@ -70,10 +71,10 @@ bool has_odd_bools(const Plan& plan, std::span<const std::byte> bytes) {
          std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; });
 }
 
-spinel::Tensor copy_bytes(const Plan& plan, std::span<const std::byte> bytes) {
+spinel::Tensor copied(const Plan& plan, std::span<const std::byte> bytes) {
   spinel::Tensor out = spinel::Tensor::uninitialized(plan.dtype, plan.from.dims);
   auto* const to = static_cast<std::byte*>(out.raw());
-  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+  copy_bytes(to, bytes.data(), bytes.size());
   if (plan.dtype == DType::boolean)
     for (size_t i = 0; i < bytes.size(); ++i) to[i] = std::byte{to[i] != std::byte{0}};
   return out;
@@ -84,7 +85,7 @@ spinel::Tensor from_bytes(const Plan& plan, std::span<const std::byte> bytes,
   const auto address = reinterpret_cast<uintptr_t>(bytes.data());
   if (owner == nullptr || bytes.empty() || address % alignment_of(plan.dtype) != 0 ||
       has_odd_bools(plan, bytes))
-    return copy_bytes(plan, bytes);
+    return copied(plan, bytes);
   return spinel::Tensor::view(plan.dtype, plan.from.dims, const_cast<std::byte*>(bytes.data()), owner);
 }
 
@@ -131,7 +132,7 @@ spinel::Tensor from_external(const Plan& plan, const TensorSource& source) {
     const Bytes bytes = read_beneath(*source.folder, location, offset, static_cast<int64_t>(plan.bytes),
                                      source.limits.max_tensor_bytes);
     source.model_bytes += plan.bytes;
-    if (bytes.data.size() <= max_copied_external_bytes) return copy_bytes(plan, bytes.data);
+    if (bytes.data.size() <= max_copied_external_bytes) return copied(plan, bytes.data);
     return from_bytes(plan, bytes.data, bytes.owner);
   } catch (const Error& error) {
     fail(error.code(), "{}: {}", plan.label(), error.what());

@@ -1,5 +1,7 @@
 // Every allocation of a call fails, alone and with all that follow: the call answers out_of_memory, or does
 // without, and nothing leaks.
+#include <filesystem>
+
 #include "failing_new.hpp"
 #include "support.hpp"
 
@@ -183,6 +185,121 @@ TEST_CASE("metrics and reports without memory") {
               return spinel_engine_profile(engine.get(), inputs, 2, nullptr, &profile, error);
             },
             [&] { spinel_profile_release(profile); }) > 10);
+}
+
+TEST_CASE("values between layers without memory") {
+  spinel_engine_options options = engine_options();
+  options.spas = 1;
+  const auto engine = load("reshape", &options);
+  const std::vector<int64_t> six{6}, two{2};
+  std::vector<float> data{1, 2, 3, 4, 5, 6};
+  std::vector<int64_t> shape{3, 2};
+  const spinel_tensor inputs[] = {tensor_of(SPINEL_FLOAT32, six, data), tensor_of(SPINEL_INT64, two, shape)};
+  const spinel_shape shapes[] = {{six.data(), 1}, {two.data(), 1}};
+  spinel_layer_values* values = nullptr;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_engine_layer_values(engine.get(), shapes, 2, &values, error);
+            },
+            [&] { spinel_layer_values_release(values); }) > 10);
+  const auto see = [](void*, const spinel_layer_value*, const spinel_tensor*) -> int32_t {
+    return SPINEL_OK;
+  };
+  const auto replace = [](void* user, const spinel_layer_value*, spinel_tensor* replacement) -> int32_t {
+    static const int64_t dims[] = {3, 2};
+    replacement->dtype = SPINEL_FLOAT32;
+    replacement->dims = dims;
+    replacement->rank = 2;
+    replacement->data = user;
+    replacement->size_bytes = 6 * sizeof(float);
+    return SPINEL_OK;
+  };
+  const char* const names[] = {"power"};
+  spinel_tensor out = empty_tensor();
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_engine_inspect(engine.get(), inputs, 2, nullptr, 0, see, nullptr, &out, 1,
+                                           nullptr, error);
+            },
+            [&] { spinel_tensor_release(&out); }) > 10);
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_engine_replace(engine.get(), inputs, 2, names, 1, see, replace, data.data(), &out,
+                                           1, nullptr, error);
+            },
+            [&] { spinel_tensor_release(&out); }) > 10);
+}
+
+TEST_CASE("sequences and optionals without memory") {
+  spinel_engine_options options = engine_options();
+  options.spas = 1;
+  const auto engine = load("values", &options);
+  const std::vector<int64_t> dims{2};
+  std::vector<float> data{1, 2};
+  const spinel_tensor tensor = tensor_of(SPINEL_FLOAT32, dims, data);
+  spinel_value* outputs[4];
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              spinel_value *element = nullptr, *sequence = nullptr, *empty = nullptr;
+              int32_t code = spinel_value_create_tensor(&tensor, &element, error);
+              if (code == SPINEL_OK) code = spinel_value_create_sequence(&element, 1, &sequence, error);
+              if (code == SPINEL_OK) code = spinel_value_create_empty(&empty, error);
+              const spinel_value* inputs[] = {sequence, element, empty};
+              if (code == SPINEL_OK)
+                code = spinel_engine_run_values(engine.get(), inputs, 3, outputs, 4, nullptr, error);
+              for (auto* each : {element, sequence, empty}) spinel_value_release(each);
+              return code;
+            },
+            [&] {
+              for (auto* each : outputs) spinel_value_release(each);
+            }) > 10);
+  const auto value = make<spinel_value>([&](spinel_value** made, spinel_error** error) {
+    return spinel_value_create_tensor(&tensor, made, error);
+  });
+  const spinel_value* elements[] = {value.get()};
+  const auto sequence = make<spinel_value>([&](spinel_value** made, spinel_error** error) {
+    return spinel_value_create_sequence(elements, 1, made, error);
+  });
+  spinel_value* element = nullptr;
+  CHECK(
+      fail_every_allocation(
+          [&](spinel_error** error) { return spinel_value_get_element(sequence.get(), 0, &element, error); },
+          [&] { spinel_value_release(element); }) > 0);
+  spinel_tensor out = empty_tensor();
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) { return spinel_value_get_tensor(value.get(), &out, error); },
+            [&] { spinel_tensor_release(&out); }) > 1);
+}
+
+TEST_CASE("tools without memory") {
+  const std::string model = model_path("tools");
+  const std::filesystem::path folder = std::string(SPINEL_BINARY_DIR) + "/tests/capi/no_memory";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directory(folder);
+  const std::string out = folder / "out.onnx";
+  spinel_check_options check;
+  spinel_check_options_init(&check, sizeof check);
+  check.runs = 0;
+  spinel_tool_report* report = nullptr;
+  const auto release = [&] { spinel_tool_report_release(report); };
+  spinel_simplify_options simplify;
+  spinel_simplify_options_init(&simplify, sizeof simplify);
+  simplify.check = &check;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_simplify_model(model.c_str(), out.c_str(), &simplify, &report, error);
+            },
+            release) > 100);
+  spinel_convert_options convert;
+  spinel_convert_options_init(&convert, sizeof convert);
+  convert.check = &check;
+  CHECK(fail_every_allocation(
+            [&](spinel_error** error) {
+              return spinel_convert_model(model.c_str(), out.c_str(), &convert, &report, error);
+            },
+            release) > 100);
+  const std::filesystem::directory_iterator files(folder);
+  CHECK(std::distance(begin(files), end(files)) == 1);  // Failures leave nothing behind.
 }
 
 TEST_CASE("custom operators without memory") {
