@@ -12,10 +12,6 @@ scratch = build / 'tests/bindings/python'
 
 # What the binding has no use for, and why.
 left_out = {
-    'spinel_(value_.*|engine_run_values)': 'new',
-    'spinel_engine_replace|spinel_cancel_token_is_cancelled': 'new',
-    'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'new',
-    'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'new',
     'spinel_engine_find_(input|output)': 'engine.inputs and engine.outputs have the names',
     'spinel_preprocess_(file|encoded|rgb)': 'spinel_preprocess_batch() takes one image, too',
     'spinel_(tensor|image)_init': 'zeroed structs need their size alone',
@@ -31,7 +27,9 @@ def covers():
     check_functions(text, left_out, r'\b_?lib\.{}\b')
     check_fields(text, 'spinel_engine_options', r'\b(?:out|self\.struct)\.{}\b', left_out_options)
     check_fields(text, 'spinel_preprocess_options', r'\b(?:out|self\._struct)\.{}\b')
-    check_fields(text, 'spinel_loader_options', r'\boptions\.{}\b')
+    for struct in ('loader', 'simplify', 'convert'):
+        check_fields(text, f'spinel_{struct}_options', r'\boptions\.{}\b')
+    check_fields(text, 'spinel_check_options', r'\bout\.{}\b')
 
 
 generated()

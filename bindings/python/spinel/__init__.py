@@ -13,13 +13,16 @@ from ._library import (CancelledError, DataError, InvalidArgumentError, LimitErr
                        OutOfMemoryError, ReleasedError, SpinelError, UnsupportedError, lib as _lib)
 from ._reports import LayerTime, LayerValue, MemoryReport, PassReport, Profile, TensorInfo
 from ._run import CancelToken, RunFuture
+from ._tools import Clamped, ToolReport, convert_model, float16_keep_list, simplify_model, simplify_steps
 
 __version__: str = _lib.spinel_version().decode()
 
 __all__ = [
-    'Accuracy', 'Batch', 'CancelToken', 'CancelledError', 'CustomOp', 'DataError', 'DataLoader', 'Dataset', 'Difference',
-    'ImageFolder', 'InferEngine', 'InvalidArgumentError', 'LayerTime', 'LayerValue', 'Ledger', 'LimitError', 'MemoryReport',
-    'ModelError', 'NotFoundError', 'OutOfMemoryError', 'PassReport', 'Preprocessor', 'Profile', 'Rejected', 'ReleasedError',
-    'RunFuture', 'SpinelError', 'TensorInfo', 'UnsupportedError', '__version__', 'available_targets', 'decode_image',
-    'difference', 'image_files', 'load_labels', 'postprocess', 'preset_names', 'softmax', 'top_k',
+    'Accuracy', 'Batch', 'CancelToken', 'CancelledError', 'Clamped', 'CustomOp', 'DataError', 'DataLoader', 'Dataset',
+    'Difference', 'ImageFolder', 'InferEngine', 'InvalidArgumentError', 'LayerTime', 'LayerValue', 'Ledger',
+    'LimitError', 'MemoryReport', 'ModelError', 'NotFoundError', 'OutOfMemoryError', 'PassReport', 'Preprocessor',
+    'Profile', 'Rejected', 'ReleasedError', 'RunFuture', 'SpinelError', 'TensorInfo', 'ToolReport',
+    'UnsupportedError', '__version__', 'available_targets', 'convert_model', 'decode_image', 'difference',
+    'float16_keep_list', 'image_files', 'load_labels', 'postprocess', 'preset_names', 'simplify_model',
+    'simplify_steps', 'softmax', 'top_k',
 ]

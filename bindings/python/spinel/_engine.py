@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _abi
-from ._library import InvalidArgumentError, ReleasedError, call, create, encode_or_none, error_of, lib, owned_strings, sized, text
+from ._library import InvalidArgumentError, ReleasedError, UnsupportedError, call, create, encode_or_none, error_of, lib, owned_strings, sized, text
 from ._options import EngineOptions
 from ._reports import (LayerValue, MemoryReport, PassReport, Profile, TensorInfo, read_layer_values, read_memory,
                        read_passes, read_port, read_profile)
 from ._run import Call, CancelToken, Handle, Plan, RunFuture, inspect, start
 from ._tensors import Array, dtype_name
+from ._values import run_values
 
 Inputs = Any  # An array, arrays in the order of engine.inputs, or a mapping from names.
 
@@ -101,6 +102,7 @@ class InferEngine:
         self.blocking_node, self.split_reason = text(info.blocking_node), text(info.reason)
         self._names = {port.name: i for i, port in enumerate(self.inputs)}
         self._single = len(self.outputs) == 1
+        self._plain = all(port.kind == 'tensor' for port in self.inputs + self.outputs)
 
     def __call__(self, *inputs: Inputs) -> Any:
         """Runs one batch: an array each input, or a list, or a mapping from names. One output: its array; else a list."""
@@ -112,15 +114,19 @@ class InferEngine:
         """Runs one batch and returns the outputs as a list.
 
         Args:
-            inputs: see __call__. Arrays that are not C-contiguous are copied; a wrong dtype is an error.
+            inputs: see __call__. Arrays that are not C-contiguous are copied; a wrong dtype is an error. A sequence is a list
+                of them, an empty optional None; results of such a model are read-only.
             outputs: arrays of the right dtype and shape to write to, without copies; None for one to be allocated.
             cancel: makes the run end with CancelledError.
         """
         handle = self._open()
+        token = None if cancel is None else cancel._handle
+        if not self._plain and outputs is None:
+            return run_values(handle.value, self._given(inputs), len(self.outputs), token)
         run = self._call(handle, inputs, outputs)
         error = ctypes.c_void_p()
-        code = lib.spinel_engine_run(handle.value, run.inputs, len(run.inputs), run.outputs, len(run.outputs),
-                                     None if cancel is None else cancel._handle, ctypes.byref(error))
+        code = lib.spinel_engine_run(handle.value, run.inputs, len(run.inputs), run.outputs, len(run.outputs), token,
+                                     ctypes.byref(error))
         if code:
             raise error_of(error.value, code)
         return run.finish()
@@ -158,18 +164,19 @@ class InferEngine:
         """The values between the layers, in the order of execution; with the inputs' shapes, their own of such a run."""
         return read_layer_values(self._open().value, shapes)
 
-    def inspect(self, inputs: Inputs, function: Callable[[LayerValue, Array], None], names: Sequence[str] = (),
+    def inspect(self, inputs: Inputs, function: Callable[[LayerValue, Array], Any], names: Sequence[str] = (),
                 cancel: CancelToken | None = None) -> list[Array]:
         """Runs one batch, with outputs of the same bits as run(), and gives the values between the layers to a function.
 
         Args:
             function: called with each value and its array, one at a time, in the order of execution, maybe in another
-                thread. What it raises ends the run and is raised here.
+                thread. An array that it returns takes the value's place, so that what follows is computed from it (target
+                "cpu"). What it raises ends the run and is raised here.
             names: of the values, as layer_values() says; none: all.
         """
         handle = self._open()
         run = self._call(handle, inputs, None)
-        inspect(handle, run, names, function, cancel)
+        inspect(handle, run, names, function, cancel, self.target == 'cpu')
         return run.finish()
 
     def graph_text(self) -> str:
@@ -200,6 +207,10 @@ class InferEngine:
         return handle
 
     def _arrays(self, inputs: Inputs) -> list[Array]:
+        return [each if isinstance(each, np.ndarray) and each.flags.c_contiguous else _contiguous(each)
+                for each in self._given(inputs)]
+
+    def _given(self, inputs: Inputs) -> Sequence[Any]:
         if isinstance(inputs, np.ndarray):
             given: Sequence[Any] = (inputs,)
         elif isinstance(inputs, Mapping):
@@ -214,7 +225,7 @@ class InferEngine:
         if len(given) != len(self.inputs):
             raise InvalidArgumentError(f'{len(given)} inputs were given; the model has {len(self.inputs)}: '
                                        f'{", ".join(self._names)}', 'invalid_argument')
-        return [each if isinstance(each, np.ndarray) and each.flags.c_contiguous else _contiguous(each) for each in given]
+        return given
 
     def _checked(self, outputs: Sequence[Array | None] | None) -> Sequence[Array | None] | None:
         if outputs is not None and len(outputs) != len(self.outputs):
@@ -223,6 +234,9 @@ class InferEngine:
         return outputs
 
     def _call(self, handle: Handle, inputs: Inputs, outputs: Sequence[Array | None] | None) -> Call:
+        if not self._plain:
+            raise UnsupportedError('a model of sequences or optionals runs by run() alone, without arrays for its outputs',
+                                   'unsupported')
         arrays = self._arrays(inputs)
         return Call(self._plan(handle, arrays), self.outputs, arrays, self._checked(outputs))
 

@@ -22,8 +22,8 @@ class TensorInfo:
 
     Attributes:
         name: as the model calls it.
-        kind: "tensor", "sequence" or "optional"; of the others than tensors the name alone means something, and a model
-            that has them can be described, but not run.
+        kind: "tensor", "sequence" or "optional"; of the others than tensors name and element alone mean something.
+        element: what is in a sequence or an optional, without a name; None for a tensor.
         dtype: the element type's name, such as "float32"; see `numpy_dtype`.
         shape: None where a dim is dynamic; None as a whole if the model leaves the rank open.
         dim_names: one a dim, the name or expression of a dynamic dim, else "".
@@ -35,6 +35,7 @@ class TensorInfo:
     dim_names: tuple[str, ...]
     batch_axis: int | None
     kind: str = 'tensor'
+    element: TensorInfo | None = None
     _number: int = dataclasses.field(repr=False, default=0)
 
     @property
@@ -104,7 +105,7 @@ class LayerValue:
     inputs: list[str]
 
 
-def _texts(address: int | None, count: int) -> list[str]:
+def texts(address: int | None, count: int) -> list[str]:
     return [text(each) for each in (ctypes.c_char_p * count).from_address(address)] if count and address else []
 
 
@@ -118,9 +119,14 @@ def _shape(address: int | None, rank: int, has_rank: int) -> tuple[int | None, .
 def read_port(function: Callable[..., int], handle: int, index: int) -> TensorInfo:
     info = sized(_abi.spinel_tensor_info)
     call(function, handle, index, ctypes.addressof(info))
+    return _port(info)
+
+
+def _port(info: _abi.spinel_tensor_info) -> TensorInfo:
+    element = _port(_abi.spinel_tensor_info.from_address(info.element)) if info.element else None
     return TensorInfo(text(info.name), dtype_name(info.dtype), _shape(info.dims, info.rank, info.has_rank),
-                      tuple(_texts(info.dim_names, info.rank)), None if info.batch_axis < 0 else info.batch_axis,
-                      _kinds.get(info.kind, 'unknown'), info.dtype)
+                      tuple(texts(info.dim_names, info.rank)), None if info.batch_axis < 0 else info.batch_axis,
+                      _kinds.get(info.kind, 'unknown'), element, info.dtype)
 
 
 def read_memory(handle: int, shapes: Sequence[Sequence[int]]) -> MemoryReport:
@@ -159,7 +165,7 @@ def read_profile(profile: int) -> Profile:
             layer = sized(_abi.spinel_layer_time)
             call(lib.spinel_profile_layer, profile, i, ctypes.addressof(layer))
             out.append(LayerTime(text(layer.name), text(layer.op), text(layer.kernel),
-                                 _texts(layer.sources, layer.source_count), layer.start_ns, layer.duration_ns, layer.flops))
+                                 texts(layer.sources, layer.source_count), layer.start_ns, layer.duration_ns, layer.flops))
         return out
     finally:
         lib.spinel_profile_release(profile)
@@ -167,8 +173,8 @@ def read_profile(profile: int) -> Profile:
 
 def layer_value(struct: _abi.spinel_layer_value) -> LayerValue:
     return LayerValue(text(struct.name), dtype_name(struct.dtype), _shape(struct.dims, struct.rank, struct.has_rank),
-                      struct.layer, text(struct.node), text(struct.op), _texts(struct.sources, struct.source_count),
-                      _texts(struct.inputs, struct.input_count))
+                      struct.layer, text(struct.node), text(struct.op), texts(struct.sources, struct.source_count),
+                      texts(struct.inputs, struct.input_count))
 
 
 def read_layer_values(handle: int, shapes: Sequence[Sequence[int]]) -> list[LayerValue]:

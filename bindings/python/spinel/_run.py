@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _abi
-from ._library import InvalidArgumentError, call, char_array, create, error_of, lib, shape_array
+from ._library import InvalidArgumentError, SpinelError, call, char_array, create, error_of, lib, shape_array
 from ._reports import LayerValue, TensorInfo, layer_value
 from ._tensors import Array, borrow, dtype_name, fill, number_of_array, numpy_dtype, read_strings, take
 
@@ -28,6 +28,10 @@ class CancelToken:
 
     def cancel(self) -> None:
         lib.spinel_cancel_token_cancel(self._handle)
+
+    @property
+    def cancelled(self) -> bool:
+        return bool(lib.spinel_cancel_token_is_cancelled(self._handle))
 
 
 _in_callback = threading.local()
@@ -205,29 +209,65 @@ def start(handle: Handle, run: Call, single: bool) -> RunFuture:
     return future
 
 
-def inspect(handle: Handle, run: Call, names: Sequence[str], function: Callable[[LayerValue, Array], None],
-            cancel: CancelToken | None) -> None:
-    """Runs and calls the function, which may be in another thread. What it raises is raised."""
-    raised: list[BaseException] = []
+class _Inspection:
+    """The callbacks of one inspection, which are never called at once. What the function raises is kept."""
 
-    def see(user: int | None, value_address: int, tensor_address: int) -> int:
+    def __init__(self, function: Callable[[LayerValue, Array], Any]) -> None:
+        self.function = function
+        self.raised: BaseException | None = None
+        self.replacement: tuple[str, Any] | None = None
+        self.keep: object = None
+
+    def _guard(self, body: Callable[[], None]) -> int:
         _in_callback.active = True
         try:
-            value = layer_value(_abi.spinel_layer_value.from_address(value_address))
-            tensor = _abi.spinel_tensor.from_address(tensor_address)
-            function(value, read_strings(tensor) if tensor.dtype == _string else borrow(tensor, None).copy())
+            body()
             return int(_abi.spinel_code.OK)
         except BaseException as error:
-            raised.append(error)
+            self.raised = error
             return int(_abi.spinel_code.CANCELLED)
         finally:
             _in_callback.active = False
 
-    error = ctypes.c_void_p()
+    def check_used(self) -> None:
+        if self.replacement is not None:
+            raise InvalidArgumentError(f"'{self.replacement[0]}' cannot be replaced: it is a view of another value, or the "
+                                       'target cannot do it', 'invalid_argument')
+
+    def see(self, user: int | None, value_address: int, tensor_address: int) -> int:
+        def body() -> None:
+            self.check_used()
+            value = layer_value(_abi.spinel_layer_value.from_address(value_address))
+            tensor = _abi.spinel_tensor.from_address(tensor_address)
+            array = read_strings(tensor) if tensor.dtype == _string else borrow(tensor, None).copy()
+            result = self.function(value, array)
+            self.replacement = None if result is None else (value.name, result)
+        return self._guard(body)
+
+    def replace(self, user: int | None, value_address: int, tensor_address: int) -> int:
+        def body() -> None:
+            if self.replacement is not None:
+                array = np.ascontiguousarray(self.replacement[1]).reshape(np.shape(self.replacement[1]))
+                self.keep = array, fill(_abi.spinel_tensor.from_address(tensor_address), array)
+                self.replacement = None
+        return self._guard(body)
+
+
+def inspect(handle: Handle, run: Call, names: Sequence[str], function: Callable[[LayerValue, Array], Any],
+            cancel: CancelToken | None, replaces: bool) -> None:
+    """Runs and calls the function, which may be in another thread. What it raises is raised."""
+    calls = _Inspection(function)
     given = char_array(names)
-    code = lib.spinel_engine_inspect(handle.value, run.inputs, len(run.inputs), given if names else None, len(given),
-                                     _abi.spinel_inspect_callback(see), None, run.outputs, len(run.outputs),
-                                     None if cancel is None else cancel._handle, ctypes.byref(error))
-    if code:
-        failure = error_of(error.value, code)
-        raise raised[0] if raised else failure
+    arguments = handle.value, run.inputs, len(run.inputs), given if names else None, len(given)
+    rest = None, run.outputs, len(run.outputs), None if cancel is None else cancel._handle
+    see = _abi.spinel_inspect_callback(calls.see)
+    try:
+        if replaces:
+            call(lib.spinel_engine_replace, *arguments, see, _abi.spinel_replace_callback(calls.replace), *rest)
+        else:
+            call(lib.spinel_engine_inspect, *arguments, see, *rest)
+    except SpinelError:
+        if calls.raised is not None:
+            raise calls.raised from None
+        raise
+    calls.check_used()

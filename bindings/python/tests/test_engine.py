@@ -218,6 +218,28 @@ class Options(unittest.TestCase):
         engine = spinel.InferEngine(model('sequence'))
         self.assertEqual([port.kind for port in engine.inputs + engine.outputs], ['sequence', 'tensor', 'tensor'])
 
+    def test_sequences_and_optionals(self) -> None:
+        engine = spinel.InferEngine(model('values'))
+        kinds = [(port.kind, port.element and port.element.dtype) for port in engine.inputs]
+        self.assertEqual(kinds, [('sequence', 'float32'), ('tensor', None), ('optional', 'float32')])
+        rows = [np.float32([1, 2]), np.float32([3])]
+        same, longer, maybe, has = engine.run([rows, np.float32([4]), np.float32([5, 6])])
+        del rows
+        gc.collect()
+        self.assertEqual([each.tolist() for each in same], [[1, 2], [3]])
+        self.assertEqual([each.tolist() for each in longer], [[1, 2], [3], [4]])
+        self.assertEqual((maybe.tolist(), bool(has), maybe.flags.writeable), ([5, 6], True, False))
+        same, longer, maybe, has = engine({'sequence': [], 'x': np.float32([4]), 'optional': None})
+        self.assertEqual((same, len(longer), maybe, bool(has)), ([], 1, None, False))
+        with self.assertRaises(spinel.InvalidArgumentError):
+            engine.run([np.float32([1]), np.float32([4]), None])
+        token = spinel.CancelToken()
+        token.cancel()
+        with self.assertRaises(spinel.CancelledError):
+            engine.run([[], np.float32([4]), None], cancel=token)
+        with self.assertRaises(spinel.UnsupportedError):
+            engine.run_async([[], np.float32([4]), None])
+
     def test_values_between_the_layers(self) -> None:
         engine = spinel.InferEngine(model('reshape'))
         inputs = [np.float32([0, 1]), np.int64([2, 1])]
@@ -227,12 +249,21 @@ class Options(unittest.TestCase):
         engine.inspect(inputs, lambda value, array: seen.append(value.name))
         self.assertEqual(seen, [value.name for value in engine.layer_values()])
 
+        outputs = engine.inspect(inputs, lambda value, array: np.e ** 2 * np.ones((2, 1)), ['power'])
+        np.testing.assert_allclose(outputs[0], [[2], [2]], 1e-6)
+        with self.assertRaisesRegex(spinel.InvalidArgumentError, 'replacement of value'):
+            engine.inspect(inputs, lambda value, array: np.ones(3), ['power'])
+        with self.assertRaisesRegex(spinel.InvalidArgumentError, 'view'):
+            engine.inspect(inputs, lambda value, array: array, ['reshaped'])
+
         def fail(value: spinel.LayerValue, array: object) -> None:
             raise KeyError(value.name)
         with self.assertRaisesRegex(KeyError, 'power'):
             engine.inspect(inputs, fail, ['power'])
         token = spinel.CancelToken()
+        self.assertFalse(token.cancelled)
         token.cancel()
+        self.assertTrue(token.cancelled)
         with self.assertRaises(spinel.CancelledError):
             engine.inspect(inputs, fail, ['power'], token)
 
