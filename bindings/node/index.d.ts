@@ -111,7 +111,7 @@ export interface LoadOptions {
   hugePages?: boolean;
   /** Outputs that may be placed on an input's buffer, {input: output}. */
   aliases?: Readonly<Record<string, string>>;
-  /** "avx512_fp16", "avx512", "avx2" or "portable"; default: the best that the machine has. */
+  /** "avx512_fp16", "avx512_vnni", "avx512", "avx2" or "portable"; default: the best that the machine has. */
   isa?: string;
   /** Times candidate kernels on this machine, and keeps the fastest. */
   tune?: boolean;

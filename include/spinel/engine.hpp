@@ -130,7 +130,7 @@ struct EngineOptions {
   std::vector<AliasPair> aliases;
   /// Asks the system for huge pages for activations and packed weights; log tells if it refuses.
   bool huge_pages = false;
-  /// Target `cpu`: the instruction set whose kernels are used, "avx512_fp16", "avx512", "avx2" or "portable";
+  /// Target `cpu`: the instruction set whose kernels are used, "avx512_fp16", "avx512_vnni", "avx512", "avx2" or "portable";
   /// an Error if this machine lacks it. Empty: the best that it has. Results differ in their last bits
   /// between them.
   std::string isa;

@@ -143,7 +143,7 @@ std::string_view NhwcConv::kernel() const {
     case ConvAlgorithm::product:
       break;
   }
-  if (layer_.half_chunk != 0) return is_pointwise(layer_) ? "pointwise_fp16" : "patches_fp16";
+  if (layer_.half_chunk != 0) return is_pointwise(layer_) ? "pointwise_16bit" : "patches_16bit";
   return is_pointwise(layer_) ? "pointwise" : "patches";
 }
 

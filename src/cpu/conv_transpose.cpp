@@ -197,7 +197,7 @@ void NhwcConvTranspose::infer(graph::InferContext& context) const {
 
 std::string_view NhwcConvTranspose::kernel() const {
   if (is_depthwise(layer_)) return "depthwise_phases";
-  return layer_.half_chunk != 0 ? "phases_fp16" : "phases";
+  return layer_.half_chunk != 0 ? "phases_16bit" : "phases";
 }
 
 graph::Scratch NhwcConvTranspose::scratch(const graph::ScratchContext& context) const {

@@ -33,7 +33,8 @@ const Isa isa_table[] = {
      &avx512_vnni::byte_kernels},
 #endif
 #if defined(SPINEL_HAS_AVX512_VNNI)
-    {"avx512_vnni", has_avx512_vnni, &avx512::kernels, nullptr, &avx512_vnni::byte_kernels},
+    {"avx512_vnni", has_avx512_vnni, &avx512::kernels, &avx512_vnni::half_kernels,
+     &avx512_vnni::byte_kernels},
 #endif
     {"avx512", has_avx512, &avx512::kernels, nullptr, &avx512::byte_kernels},
     {"avx2", has_avx2, &avx2::kernels, nullptr, &avx2::byte_kernels},

@@ -14,7 +14,7 @@ struct Isa {
   const char* name;  ///< "avx512_fp16", "avx512_vnni", "avx512", "avx2", "portable".
   bool (*available)();
   const Kernels* kernels;
-  /// Products in float16 arithmetic; nullptr: float16 is stored and computed in float32.
+  /// Products of float16 matrices in 16 bits; nullptr: float16 is stored and computed in float32.
   const HalfKernels* half_kernels;
   /// Products of 8-bit integers; nullptr: those of cpu/int_ops.hpp alone.
   const ByteKernels* byte_kernels = nullptr;

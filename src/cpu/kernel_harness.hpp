@@ -181,6 +181,15 @@ void for_each_isa(Fn fn) {
       }
 }
 
+/// Likewise, without those that differ from another one in the products of float16 and of bytes alone.
+template <class Fn>
+void for_each_kernels(Fn fn) {
+  for (const Isa& isa : isas())
+    if (isa.available() && isa.half_kernels == nullptr) DYNAMIC_SECTION(isa.name) {
+        fn(isa);
+      }
+}
+
 /// Every case of a file on every instruction set, float32 and float16, against the reference in float64.
 /// Results that are sums of greater numbers need a floor of that size.
 inline void check_cases(const std::string& file, double rtol, double low = -3, double high = 3,

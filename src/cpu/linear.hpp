@@ -30,7 +30,7 @@ class Linear final : public graph::Op {
   std::shared_ptr<const Linear> with_activation(Activation activation, float low, float high) const;
 
   std::string_view name() const override { return "Linear"; }
-  std::string_view kernel() const override { return layer_.half_chunk != 0 ? "packed_fp16" : "packed"; }
+  std::string_view kernel() const override { return layer_.half_chunk != 0 ? "packed_16bit" : "packed"; }
   void infer(graph::InferContext& context) const override;
   void batch(graph::BatchContext& context) const override;
   graph::Scratch scratch(const graph::ScratchContext& context) const override;

@@ -1,8 +1,10 @@
 #include "cpu/product.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/cancel.hpp"
+#include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -23,7 +25,7 @@ int64_t patch_stride(const Product& p) { return std::min(p.depth, depth_step(p))
 /// Whether A has to be copied before it can be multiplied. Float16 arithmetic reads pairs, which must not
 /// reach into the next row.
 bool packs_rows(const Product& p) {
-  if (p.half_chunk != 0) return p.from_patches || p.depth % 2 != 0;
+  if (p.half_chunk != 0) return p.from_patches || p.depth % 2 != 0 || p.half_kernels->prepare_rows != nullptr;
   return p.from_patches || p.half;
 }
 /// Whether sums are kept in scratch memory until they are complete and go to C.
@@ -59,9 +61,10 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
 
 /// A task's scratch memory, floats each.
 struct Buffers {
-  float* rows;   ///< A depth block of A; float16 where that is the arithmetic.
-  float* panel;  ///< A depth block of a panel of B, widened.
-  float* sums;   ///< C, where it is not summed in its place.
+  float* rows;    ///< A depth block of A; float16 where that is the arithmetic.
+  float* panel;   ///< A depth block of a panel of B, widened.
+  float* sums;    ///< C, where it is not summed in its place.
+  float* scales;  ///< Of the rows, where the arithmetic has them.
 };
 
 int64_t row_floats(const Kernels& kernels, const Product& p) {
@@ -70,13 +73,18 @@ int64_t row_floats(const Kernels& kernels, const Product& p) {
 int64_t panel_floats(const Kernels& kernels, const Product& p) {
   return p.half_weights ? depth_block * kernels.panel_columns : 0;
 }
+int64_t scale_floats(const Kernels& kernels, const Product& p) {
+  if (p.half_chunk == 0 || p.half_kernels->prepare_rows == nullptr) return 0;
+  return kernels.tile_rows * block_tiles * ceil_div(std::min(p.depth, half_depth_block), p.half_chunk);
+}
 
 Buffers cut_scratch(const Kernels& kernels, const Product& p, std::byte* scratch) {
   Buffers buffers{};
   if (scratch == nullptr) return buffers;
   buffers.rows = reinterpret_cast<float*>(scratch);
   buffers.panel = buffers.rows + row_floats(kernels, p);
-  buffers.sums = buffers.panel + panel_floats(kernels, p);
+  buffers.scales = buffers.panel + panel_floats(kernels, p);
+  buffers.sums = buffers.scales + scale_floats(kernels, p);
   return buffers;
 }
 
@@ -88,8 +96,7 @@ struct Part {
 };
 
 /// Where a part's sums are kept, and what they begin with.
-template <class Block>
-void set_sums(const Kernels& kernels, const Product& p, const Part& part, float* sums, Block& block) {
+void set_sums(const Kernels& kernels, const Product& p, const Part& part, float* sums, GemmBlock& block) {
   const int64_t residual_offset = part.row * p.residual_stride + part.column;
   if (!keeps_sums(p)) {
     block.c = static_cast<float*>(p.c) + part.row * p.c_stride + part.column;
@@ -170,42 +177,60 @@ void run_part(const Kernels& kernels, const Product& p, const Part& part, const 
   if (keeps_sums(p)) store_sums(kernels, p, part, buffers.sums);
 }
 
-/// Arithmetic in float16.
+/// Arithmetic in 16 bits.
 void run_half_part(const Kernels& kernels, const Product& p, const Part& part, const Buffers& buffers) {
-  const int64_t whole_depth = p.depth + p.depth % 2;
+  const HalfKernels& half = *p.half_kernels;
+  const bool prepares = half.prepare_rows != nullptr;
+  const bool packed = packs_rows(p);
   auto* const rows = reinterpret_cast<uint16_t*>(buffers.rows);
-  HalfGemmBlock block{.b = static_cast<const uint16_t*>(p.b) + part.column * whole_depth,
-                      .whole_depth = whole_depth,
+  HalfGemmBlock block{.scales = buffers.scales,
+                      .b = static_cast<const uint16_t*>(p.b) + half.packed_size(p.depth, part.column),
+                      .whole_depth = p.depth,
                       .chunk = p.half_chunk,
+                      .c = buffers.sums,
+                      .c_stride = part.columns,
                       .rows = part.rows,
                       .columns = part.columns};
-  set_sums(kernels, p, part, buffers.sums, block);
+  if (p.c_lines.rows == 0) {
+    block.y = static_cast<uint16_t*>(p.c) + part.row * p.c_stride + part.column;
+    block.y_stride = p.c_stride;
+  }
+  if (p.residual != nullptr) {
+    block.residual = static_cast<const uint16_t*>(p.residual) + part.row * p.residual_stride + part.column;
+    block.residual_stride = p.residual_stride;
+  }
   for (int64_t k = 0; k < p.depth; k += half_depth_block) {
     const int64_t depth = std::min(half_depth_block, p.depth - k);
-    const bool packed = packs_rows(p);
+    const uint16_t* a = static_cast<const uint16_t*>(p.a) + part.row * p.a_stride + k;
+    int64_t a_stride = p.a_stride;
     block.a_stride = packed ? patch_stride(p) : p.a_stride;
-    block.a = packed ? rows : static_cast<const uint16_t*>(p.a) + part.row * p.a_stride + k;
-    if (packed && depth % 2 != 0)
-      for (int64_t r = 0; r < part.rows; ++r) rows[r * block.a_stride + depth] = 0;
-    const bool adds = p.finite_weights && p.residual == nullptr && k > 0 && k + depth < p.depth;
+    block.a = packed ? rows : a;
+    const bool adds = p.finite_weights && k > 0 && k + depth < p.depth;
     if (p.from_patches) {
       const bool some =
           kernels.pack_half_patches(p.patches, part.row, part.rows, k, depth, rows, block.a_stride);
       if (!some && adds) continue;
       if (!some) std::fill_n(rows, part.rows * block.a_stride, uint16_t{0});
+      a = rows;
+      a_stride = block.a_stride;
+    }
+    if (prepares) {
+      block.all_finite = half.prepare_rows(a, a_stride, part.rows, depth, p.half_chunk, rows, block.a_stride,
+                                           buffers.scales);
     } else if (packed) {
-      const auto* from = static_cast<const uint16_t*>(p.a) + part.row * p.a_stride + k;
-      for (int64_t r = 0; r < part.rows; ++r)
-        std::copy_n(from + r * p.a_stride, depth, rows + r * block.a_stride);
+      for (int64_t r = 0; r < part.rows; ++r) {
+        if (a != rows) std::copy_n(a + r * a_stride, depth, rows + r * block.a_stride);
+        if (depth % 2 != 0) rows[r * block.a_stride + depth] = 0;
+      }
     }
     block.k = k;
     block.depth = depth + depth % 2;
     block.epilogue = k + depth == p.depth ? &part.epilogue : nullptr;
-    p.half_kernels->gemm_block(block);
+    half.gemm_block(block);
     block.start = block.c;
     block.start_stride = block.c_stride;
   }
-  store_sums(kernels, p, part, buffers.sums);
+  if (block.y == nullptr) store_sums(kernels, p, part, buffers.sums);
 }
 
 }  // namespace
@@ -220,14 +245,15 @@ int64_t pack_group(int64_t depth) {
 }
 
 /// Packs into `to` by the kernels of either type.
-template <class Kernels, class Element>
+template <class Kernels, class Element, class... Chunk>
 void pack_by_groups(const Kernels& kernels, const float* from, int64_t row_stride, int64_t column_stride,
-                    int64_t depth, int64_t columns, Element* to) {
+                    int64_t depth, int64_t columns, Element* to, Chunk... chunk) {
   const int64_t group = pack_group(depth);
   for (int64_t n = 0; n < columns; n += group) {
     check_load_cancelled();
     kernels.pack_columns(from + n * column_stride, row_stride, column_stride, depth,
-                         std::min(group, columns - n), to + (n == 0 ? 0 : kernels.packed_size(depth, n)));
+                         std::min(group, columns - n), chunk...,
+                         to + (n == 0 ? 0 : kernels.packed_size(depth, n)));
   }
 }
 
@@ -238,12 +264,22 @@ Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float
   if (half_chunk != 0) {
     Tensor packed(DType::float16, {isa.half_kernels->packed_size(depth, columns)});
     pack_by_groups(*isa.half_kernels, from, row_stride, column_stride, depth, columns,
-                   static_cast<uint16_t*>(packed.raw()));
+                   static_cast<uint16_t*>(packed.raw()), half_chunk);
     return packed;
   }
   Tensor packed(DType::float32, {isa.kernels->packed_size(depth, columns)});
   pack_by_groups(*isa.kernels, from, row_stride, column_stride, depth, columns, packed.data<float>().data());
   return convert(packed, dtype);
+}
+
+bool all_finite(const Tensor& tensor) {
+  const Tensor wide = ops::to_float32(tensor);
+  return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
+}
+
+int64_t choose_half_chunk(const Isa& isa, DType dtype, const Tensor& weights, int64_t wanted) {
+  if (dtype != DType::float16 || isa.half_kernels == nullptr || !all_finite(weights)) return 0;
+  return wanted != 0 ? wanted : isa.half_kernels->default_chunk;
 }
 
 int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, int64_t columns) {
@@ -254,7 +290,8 @@ int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, i
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
   const int64_t sums =
       keeps_sums(product) ? kernels.tile_rows * block_tiles * std::min(sum_columns, product.columns) : 0;
-  return static_cast<uint64_t>(row_floats(kernels, product) + panel_floats(kernels, product) + sums) *
+  return static_cast<uint64_t>(row_floats(kernels, product) + panel_floats(kernels, product) +
+                               scale_floats(kernels, product) + sums) *
          sizeof(float);
 }
 

@@ -20,7 +20,7 @@ struct OutputLines {
 struct Product {
   bool half = false;          ///< A, C, the residual and the patches are float16, else float32.
   bool half_weights = false;  ///< B is float16.
-  /// Not 0: arithmetic in float16, in sums of at most as many products; B as HalfKernels::pack_columns has
+  /// Not 0: arithmetic in 16 bits, in sums of at most as many products; B as HalfKernels::pack_columns has
   /// it.
   int64_t half_chunk = 0;
   const HalfKernels* half_kernels = nullptr;
@@ -50,6 +50,11 @@ uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product);
 /// the layer.
 Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float* from, int64_t row_stride,
                     int64_t column_stride, int64_t depth, int64_t columns);
+/// Whether there is no Inf and no NaN.
+bool all_finite(const Tensor& tensor);
+/// `half_chunk` of a layer of that type and those weights: 0 unless the instruction set has 16-bit arithmetic
+/// for it, else `wanted`, or what is usual there if that is 0.
+int64_t choose_half_chunk(const Isa& isa, DType dtype, const Tensor& weights, int64_t wanted);
 /// Elements of the result.
 int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, int64_t columns);
 

@@ -10,6 +10,7 @@
 #include "cpu/conv_transpose.hpp"
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
+#include "cpu/product.hpp"
 #include "cpu/tune.hpp"
 #include "ops/batch_normalization.hpp"
 #include "ops/binary.hpp"
@@ -24,11 +25,6 @@
 
 namespace spinel::passes {
 namespace {
-
-bool all_finite(const Tensor& tensor) {
-  const Tensor wide = ops::to_float32(tensor);
-  return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
-}
 
 /// Whether float16 holds the value with all its digits, or it is 0.
 bool fits_float16(float value) {
@@ -121,8 +117,8 @@ class Layout : private LayoutValues {
     };
     if (!has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
       return lower_planar_conv(node, std::move(layer));
-    layer.finite_weights = all_finite(weights);
-    if (x.dtype == DType::float16 && isa_.half_kernels != nullptr) layer.half_chunk = settings_.half_chunk;
+    layer.finite_weights = cpu::all_finite(weights);
+    layer.half_chunk = cpu::choose_half_chunk(isa_, x.dtype, weights, settings_.half_chunk);
     layer.algorithm = choose_algorithm(node, layer, weights, size(2), size(3));
 
     Node lowered = like(node);
@@ -156,8 +152,8 @@ class Layout : private LayoutValues {
     layer.in_channels = weights.dim(0);
     layer.out_channels = weights.dim(1) * layer.attrs.group;
     if (!cpu::suits_phases(layer)) return false;
-    layer.finite_weights = all_finite(weights);
-    if (x.dtype == DType::float16 && isa_.half_kernels != nullptr) layer.half_chunk = settings_.half_chunk;
+    layer.finite_weights = cpu::all_finite(weights);
+    layer.half_chunk = cpu::choose_half_chunk(isa_, x.dtype, weights, settings_.half_chunk);
 
     Node lowered = like(node);
     lowered.attributes = cpu::conv_transpose_text(layer);

@@ -8,7 +8,7 @@ using namespace testing;
 
 TEST_CASE("transposed convolutions") {
   const auto cases = cpu::testing::read_cases("conv_transpose.txt");
-  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+  cpu::testing::for_each_kernels([&](const cpu::Isa& isa) {
     for (const KernelCase& c : cases)
       for (const DType dtype : {DType::float32, DType::float16})
         for (const char* activation : {"", "Relu", "Sigmoid"}) check(c, isa, dtype, false, activation);
@@ -52,7 +52,7 @@ TEST_CASE("a transposed convolution hands on NaN and Inf") {
   c.inputs.resize(2);
   c.inputs[0].dims = {1, 16, 9, 9};
   c.inputs[1].dims = {16, 12, 4, 4};
-  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+  cpu::testing::for_each_kernels([&](const cpu::Isa& isa) {
     std::vector<Tensor> inputs = cpu::testing::make_inputs(c, DType::float32);
     inputs[0].data<float>()[40] = std::numeric_limits<float>::quiet_NaN();
     inputs[0].data<float>()[200] = std::numeric_limits<float>::infinity();
@@ -73,7 +73,7 @@ TEST_CASE("Winograd's rounding error is bounded by the sum of the absolute produ
   c.op = "Conv";
   c.attributes = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
   c.inputs.resize(2);
-  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+  cpu::testing::for_each_kernels([&](const cpu::Isa& isa) {
     for (const int64_t channels : {16, 64, 256})
       for (const double low : {-1.0, 0.0}) {  // Of both signs, and as after a ReLU.
         c.inputs[0].dims = {1, channels, 14, 14};

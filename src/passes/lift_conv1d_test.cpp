@@ -8,7 +8,7 @@ using namespace testing;
 
 TEST_CASE("convolutions over one axis") {
   const auto cases = cpu::testing::read_cases("conv1d.txt");
-  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+  cpu::testing::for_each_kernels([&](const cpu::Isa& isa) {
     for (const KernelCase& c : cases)
       for (const DType dtype : {DType::float32, DType::float16})
         for (const char* activation : {"", "HardSwish"}) {
@@ -21,7 +21,7 @@ TEST_CASE("convolutions over one axis") {
 
 TEST_CASE("pools over one axis") {
   const auto cases = cpu::testing::read_cases("pool1d.txt");
-  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+  cpu::testing::for_each_kernels([&](const cpu::Isa& isa) {
     for (const KernelCase& c : cases)
       for (const DType dtype : {DType::float32, DType::float16}) {
         INFO(c.line << ", " << dtype_name(dtype) << " on " << isa.name);
@@ -70,7 +70,7 @@ Model signal_chain(DType dtype, Tensor& x) {
 }
 
 TEST_CASE("nothing is transposed between convolutions over one axis") {
-  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+  cpu::testing::for_each_kernels([&](const cpu::Isa& isa) {
     for (const DType dtype : {DType::float32, DType::float16}) {
       INFO(dtype_name(dtype) << " on " << isa.name);
       Tensor x, wide_x;

@@ -3,6 +3,7 @@
 
 #include "base/cancel.hpp"
 #include "cpu/linear.hpp"
+#include "cpu/product.hpp"
 #include "ops/matmul.hpp"
 #include "passes/pipeline.hpp"
 
@@ -46,8 +47,7 @@ size_t lower_linear(Graph& graph, const Settings& settings) {
     if (attrs.alpha != 1 || attrs.transpose_a) continue;
     cpu::LinearLayer layer;
     layer.dtype = dtype;
-    if (dtype == DType::float16 && settings.isa->half_kernels != nullptr)
-      layer.half_chunk = settings.half_chunk;
+    layer.half_chunk = cpu::choose_half_chunk(*settings.isa, dtype, b, settings.half_chunk);
     layer.depth = b.dim(attrs.transpose_b ? 1 : 0);
     layer.columns = b.dim(attrs.transpose_b ? 0 : 1);
     std::optional<Tensor> bias;

@@ -23,7 +23,7 @@ struct Settings {
   const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels are chosen.
   /// Sums of float16 arithmetic, where the instruction set has it: at most as many products before they are
   /// added in float32; even.
-  int64_t half_chunk = cpu::default_half_chunk;
+  int64_t half_chunk = 0;
   bool tune = false;  ///< Candidates are timed on this machine, instead of chosen by a fixed rule.
   Limits limits;
   LogCallback log;

@@ -43,7 +43,7 @@ class InferEngine:
         spin_us: how long a thread waits awake for more work during a run.
         huge_pages: asks the system for huge pages.
         aliases: {input: output} that may share a buffer.
-        isa: "avx512_fp16", "avx512", "avx2" or "portable"; the default is the best the machine has.
+        isa: "avx512_fp16", "avx512_vnni", "avx512", "avx2" or "portable"; the default is the best the machine has.
         tune: times candidate kernels on this machine.
         verify: of an engine file, "program" or "full" (its weights, too).
         limits: {"max_model_bytes": ...}, upper bounds on what a model may ask for.

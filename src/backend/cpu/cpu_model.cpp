@@ -7,6 +7,7 @@
 #include "backend/cpu/profile.hpp"
 #include "backend/model_info.hpp"
 #include "base/text.hpp"
+#include "cpu/half_kernels.hpp"
 #include "engine_file/engine_file.hpp"
 #include "graph/infer.hpp"
 #include "passes/pipeline.hpp"
@@ -103,7 +104,8 @@ class CpuModel final : public Model {
     const DType dtype = compute_dtype();
     if (dtype != DType::float16) return fmt::format("{} ({})", dtype_name(dtype), isa_.name);
     return isa_.half_kernels != nullptr
-               ? fmt::format("float16, products in float16 arithmetic ({})", isa_.name)
+               ? fmt::format("float16, products in {} arithmetic ({})", isa_.half_kernels->arithmetic,
+                             isa_.name)
                : fmt::format("float16, stored as such, arithmetic in float32 ({})", isa_.name);
   }
 
