@@ -108,8 +108,8 @@ type Options struct {
 	// possibly at once, and returns when all are done. It may be called by several goroutines if runs are, and must not
 	// close the engine.
 	ParallelFor func(count int, task func(index int))
-	// ISA is the instruction set whose kernels target "cpu" uses: "avx512_fp16", "avx512_vnni", "avx512", "avx2" or "portable". "": the
-	// best that the machine has.
+	// ISA is the instruction set whose kernels target "cpu" uses: "avx512_fp16", "avx512_vnni", "avx512", "avx2" or
+	// "portable". "": the best that the machine has.
 	ISA string
 	// Tune times the candidate kernels of each layer on this machine while compiling, and keeps the fastest.
 	Tune bool

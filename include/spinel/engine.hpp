@@ -130,9 +130,9 @@ struct EngineOptions {
   std::vector<AliasPair> aliases;
   /// Asks the system for huge pages for activations and packed weights; log tells if it refuses.
   bool huge_pages = false;
-  /// Target `cpu`: the instruction set whose kernels are used, "avx512_fp16", "avx512_vnni", "avx512", "avx2" or "portable";
-  /// an Error if this machine lacks it. Empty: the best that it has. Results differ in their last bits
-  /// between them.
+  /// Target `cpu`: the instruction set whose kernels are used, "avx512_fp16", "avx512_vnni", "avx512", "avx2"
+  /// or "portable"; an Error if this machine lacks it. Empty: the best that it has. Results differ in their
+  /// last bits between them.
   std::string isa;
   /// Target `cpu`: times the candidate kernels of each layer on this machine while compiling, and keeps the
   /// fastest. Off: a fixed rule decides, so that equal machines compute equal bits.
@@ -279,8 +279,8 @@ class InferEngine {
   const std::string& target() const noexcept;
   /// The type that floats are computed in.
   DType compute_dtype() const noexcept;
-  /// How, in words: "float32 (avx512)", or for float16 whether the arithmetic is in float16, too, or in
-  /// float32.
+  /// How, in words: "float32 (avx512)", or for float16 whether products are computed in float16, too, in
+  /// fixed point of 16 bits or in float32.
   std::string arithmetic() const;
 
   /// Waits for runs under way, then frees replicas, weights and threads. Later runs are an Error(released).

@@ -110,10 +110,10 @@ void EngineFlags::add_to(CLI::App& app) {
   app.add_option("--onnxruntime", onnxruntime_,
                  "For --target onnx: ONNX Runtime's library, a file or the folder that holds it "
                  "(default: SPINEL_ONNXRUNTIME, else what the dynamic loader finds)");
-  app.add_option(
-      "--isa", isa_,
-      "Instruction set of the kernels: avx512_fp16, avx512_vnni, avx512, avx2 or portable (default: SPINEL_ISA, "
-      "else the best that this machine has)");
+  app.add_option("--isa", isa_,
+                 "Instruction set of the kernels: avx512_fp16, avx512_vnni, avx512, avx2 or portable "
+                 "(default: SPINEL_ISA, "
+                 "else the best that this machine has)");
   app.add_flag("--tune", tune_,
                "Time the candidate kernels of each layer on this machine and keep the fastest");
   app.add_option("--dtype", dtype_,

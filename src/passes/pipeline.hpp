@@ -21,8 +21,8 @@ struct Settings {
   DType dtype = DType::undefined;  ///< float16 or float32; undefined: the model's own.
   bool keep_io_types = false;
   const cpu::Isa* isa = &cpu::best_isa();  ///< Whose kernels are chosen.
-  /// Sums of float16 arithmetic, where the instruction set has it: at most as many products before they are
-  /// added in float32; even.
+  /// Of float16 layers where the instruction set multiplies in 16 bits: at most as many products are summed
+  /// before they are added in float32; even. 0: what is usual for its arithmetic.
   int64_t half_chunk = 0;
   bool tune = false;  ///< Candidates are timed on this machine, instead of chosen by a fixed rule.
   Limits limits;

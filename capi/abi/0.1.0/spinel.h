@@ -354,9 +354,9 @@ typedef struct spinel_engine_options {
   /* Used instead of threads of the engine's own, of which then only that of requests starts. NULL: none. */
   spinel_parallel_for parallel_for;
   void* parallel_for_user;
-  /* Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512", "avx2" or "portable";
-   * SPINEL_UNSUPPORTED if this machine lacks it, SPINEL_NOT_FOUND for another name. NULL: the best that it
-   * has. */
+  /* Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512_vnni", "avx512", "avx2"
+   * or "portable"; SPINEL_UNSUPPORTED if this machine lacks it, SPINEL_NOT_FOUND for another name. NULL: the
+   * best that it has. */
   const char* isa;
   /* 1: times the candidate kernels of each layer on this machine while compiling, and keeps the fastest. */
   int32_t tune;

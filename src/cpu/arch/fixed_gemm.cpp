@@ -63,47 +63,64 @@ struct FixedPoint {
   }
 };
 
-/// The least factor that keeps a column's elements in 16 bits, and in 32 bits the sum of a chunk of products
-/// with elements of row_bits.
-float column_scale(const float* from, int64_t row_stride, int64_t depth, int64_t chunk) {
-  float greatest = 0;
-  float greatest_sum = 0;
-  for (int64_t block = 0; block < depth; block += half_depth_block)
-    for (int64_t begin = block; begin < depth && begin < block + half_depth_block; begin += chunk) {
-      float sum = 0;
-      for (int64_t k = begin; k < depth && k < begin + chunk && k < block + half_depth_block; ++k) {
-        const float x = __builtin_fabsf(from[k * row_stride]);
-        sum += x;
-        if (x > greatest) greatest = x;
-      }
-      if (sum > greatest_sum) greatest_sum = sum;
+/// A panel's columns of a matrix, row by row as float32 [tile_vectors * vector_floats] with zeros at the end.
+struct PanelReader {
+  const float* from;
+  int64_t row_stride, column_stride;
+  int64_t depth, columns;
+
+  void read(int64_t k, float* row) const {
+    const float* x = from + k * row_stride;
+    for (int64_t n = 0; n < columns; ++n) row[n] = k < depth ? x[n * column_stride] : 0;
+  }
+};
+
+/// The least factors that keep the columns' elements in 16 bits, and in 32 bits the sums of a chunk of
+/// products with elements of row_bits.
+void column_scales(const PanelReader& panel, int64_t chunk, float* scales) {
+  Vec sum[tile_vectors] = {}, greatest_sum[tile_vectors] = {}, greatest[tile_vectors] = {};
+  float row[panel_columns] = {};
+  for (int64_t k = 0; k < panel.depth; ++k) {
+    const bool begins = k % half_depth_block % chunk == 0;
+    panel.read(k, row);
+    for (int v = 0; v < tile_vectors; ++v) {
+      const Vec x = load(row + v * vector_floats);
+      const Vec size = max(x, -x);
+      sum[v] = begins ? size : sum[v] + size;
+      greatest_sum[v] = max(greatest_sum[v], sum[v]);
+      greatest[v] = max(greatest[v], size);
     }
+  }
+  // Rounding moves each element by a half at most.
   constexpr float most_sum = static_cast<float>((int64_t{1} << (31 - row_bits)) - 1);
-  const float by_sum = greatest_sum / (most_sum - 0.75F * static_cast<float>(chunk));
-  const float by_greatest = greatest / 32767.0F;
-  return by_sum > by_greatest ? by_sum : by_greatest;
+  const Vec by_sum = broadcast(1 / (most_sum - 0.75F * static_cast<float>(chunk)));
+  for (int v = 0; v < tile_vectors; ++v)
+    store(scales + v * vector_floats, max(greatest_sum[v] * by_sum, greatest[v] * broadcast(1 / 32767.0F)));
 }
 
 void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
                   int64_t columns, int64_t chunk, uint16_t* to) {
-  for (int64_t n0 = 0; n0 < columns; n0 += panel_columns) {
-    const int64_t count = columns - n0 < panel_columns ? columns - n0 : panel_columns;
+  for (int64_t n = 0; n < columns; n += panel_columns) {
+    const int64_t count = columns - n < panel_columns ? columns - n : panel_columns;
     const int64_t width = panel_width(count);
-    float scales[panel_columns] = {};
-    float factors[panel_columns] = {};
-    for (int64_t n = 0; n < count; ++n) {
-      scales[n] = column_scale(from + (n0 + n) * column_stride, row_stride, depth, chunk);
-      factors[n] = scales[n] > 0 ? 1 / scales[n] : 0;
-    }
+    const PanelReader panel{from + n * column_stride, row_stride, column_stride, depth, count};
+    float scales[panel_columns];
+    column_scales(panel, chunk, scales);
     __builtin_memcpy(to, scales, static_cast<size_t>(width) * sizeof(float));
     to += 2 * width;
-    for (int64_t k = 0; k < depth; k += 2, to += 2 * width)
-      for (int64_t n = 0; n < width; ++n)
-        for (int64_t i = 0; i < 2; ++i) {
-          const bool inside = n < count && k + i < depth;
-          const float x = inside ? from[(k + i) * row_stride + (n0 + n) * column_stride] * factors[n] : 0;
-          to[2 * n + i] = static_cast<uint16_t>(static_cast<int32_t>(__builtin_rintf(x)));
-        }
+    float factors[panel_columns];
+    for (int64_t i = 0; i < panel_columns; ++i) factors[i] = scales[i] > 0 ? 1 / scales[i] : 0;
+    float rows[2][panel_columns] = {};
+    for (int64_t k = 0; k < depth; k += 2, to += 2 * width) {
+      panel.read(k, rows[0]);
+      panel.read(k + 1, rows[1]);
+      for (int64_t i = 0; i < width; i += vector_floats) {
+        const IntVec first = round_to_int(load(rows[0] + i) * load(factors + i));
+        const IntVec second = round_to_int(load(rows[1] + i) * load(factors + i));
+        const IntVec pairs = (first & 0xffff) | second << 16;
+        __builtin_memcpy(to + 2 * i, &pairs, sizeof pairs);
+      }
+    }
   }
 }
 

@@ -212,8 +212,8 @@ impl EngineBuilder {
         self
     }
 
-    /// Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512_vnni", "avx512", "avx2" or "portable". The
-    /// default is the best that the machine has.
+    /// Target "cpu": the instruction set whose kernels are used, "avx512_fp16", "avx512_vnni", "avx512", "avx2" or
+    /// "portable". The default is the best that the machine has.
     pub fn isa(mut self, isa: impl Into<String>) -> Self {
         self.isa = isa.into();
         self
