@@ -16,6 +16,11 @@ static void loop(void* user, int64_t count, spinel_task task, void* data) {
 
 static void finished(void* user) { spinelGoFinished((uintptr_t)user); }
 
+static int32_t replace(void* user, const spinel_layer_value* value, spinel_tensor* replacement) {
+  (void)value;
+  return spinelGoReplace((uintptr_t)user, replacement);
+}
+
 static int32_t see(void* user, const spinel_layer_value* value, const spinel_tensor* tensor) {
   return spinelGoSee((uintptr_t)user, (spinel_layer_value*)value, (spinel_tensor*)tensor);
 }
@@ -41,8 +46,11 @@ int32_t spinel_go_on_finished(spinel_request* request, uintptr_t handle, spinel_
 
 int32_t spinel_go_inspect(const spinel_engine* engine, const spinel_tensor* inputs, size_t input_count,
                           const char* const* names, size_t name_count, uintptr_t handle,
-                          spinel_tensor* outputs, size_t output_count, const spinel_cancel_token* token,
+                          int32_t replaces, spinel_tensor* outputs, size_t output_count, const spinel_cancel_token* token,
                           spinel_error** error) {
+  if (replaces)
+    return spinel_engine_replace(engine, inputs, input_count, names, name_count, see, replace, (void*)handle,
+                                 outputs, output_count, token, error);
   return spinel_engine_inspect(engine, inputs, input_count, names, name_count, see, (void*)handle, outputs,
                                output_count, token, error);
 }

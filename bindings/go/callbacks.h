@@ -11,7 +11,7 @@ void spinel_go_set_parallel_for(spinel_engine_options* options, uintptr_t handle
 int32_t spinel_go_on_finished(spinel_request* request, uintptr_t handle, spinel_error** error);
 int32_t spinel_go_inspect(const spinel_engine* engine, const spinel_tensor* inputs, size_t input_count,
                           const char* const* names, size_t name_count, uintptr_t handle,
-                          spinel_tensor* outputs, size_t output_count, const spinel_cancel_token* token,
+                          int32_t replaces, spinel_tensor* outputs, size_t output_count, const spinel_cancel_token* token,
                           spinel_error** error);
 void spinel_go_call_task(spinel_task task, void* data, int64_t index);
 

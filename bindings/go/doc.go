@@ -21,8 +21,8 @@
 //
 // Tensors live in Go's memory and need no Close; [Data] is a slice over them, not a copy. Since Go 1.21 a run reads and
 // writes them where they are, pinned for as long as it takes. Older versions have no means to pin memory, and a run copies
-// inputs and outputs. Only an [Engine] holds memory of the library; Close frees it at once, else the garbage collector
-// does.
+// inputs and outputs. Only an [Engine] and a [Loader] hold memory of the library; Close frees it at once, else the garbage
+// collector does.
 //
 // # Goroutines
 //

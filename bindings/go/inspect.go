@@ -59,15 +59,26 @@ func (e *Engine) LayerValues(inputs ...[]int64) ([]LayerValue, error) {
 
 // inspection is what the callback of Inspect needs.
 type inspection struct {
-	see func(LayerValue, *Tensor) error
-	err error // Of see, or of a value that Go cannot hold.
+	see     func(LayerValue, *Tensor) (*Tensor, error)
+	err     error   // Of see, or of a value that Go cannot hold.
+	name    string  // Of the value that replaced is for.
+	replace *Tensor // What see returned last; nil once it was used.
+	call    *call   // Its memory, until the next one.
+}
+
+// unused says that a replacement was not asked for.
+func (i *inspection) unused() error {
+	if i.replace != nil && i.err == nil {
+		i.err = misuse("the value '%s' cannot be replaced: it is a view of another, or the target cannot do it", i.name)
+	}
+	return i.err
 }
 
 // Inspect runs one batch, with results of the same bits as those of Run, and gives the values of these names, or all, to see:
-// one at a time, in the order of execution, maybe in another goroutine. An error of see ends the run and is returned as it is.
-// ErrNotFound for a name that LayerValues does not list, ErrUnsupported if the target cannot do it.
+// one at a time, in the order of execution, maybe in another goroutine. A tensor that it returns takes the value's place, so
+// that what follows is computed from it (target "cpu"); an error ends the run and is returned as it is. ErrNotFound for a name that LayerValues does not list, ErrUnsupported if the target cannot do it.
 func (e *Engine) Inspect(ctx context.Context, inputs []*Tensor, names []string,
-	see func(value LayerValue, tensor *Tensor) error) ([]*Tensor, error) {
+	see func(value LayerValue, tensor *Tensor) (replacement *Tensor, err error)) ([]*Tensor, error) {
 	if see == nil {
 		return nil, misuse("Inspect takes a function")
 	}
@@ -91,12 +102,15 @@ func (e *Engine) Inspect(ctx context.Context, inputs []*Tensor, names []string,
 		err = cancellable(ctx, func(token *C.spinel_cancel_token) error {
 			var failure *C.spinel_error
 			return take(C.spinel_go_inspect(e.handle, first(c.inputs), C.size_t(len(c.inputs)), first(wanted),
-				C.size_t(len(wanted)), C.uintptr_t(handle), first(c.outputs), C.size_t(len(c.outputs)), token, &failure),
+				C.size_t(len(wanted)), C.uintptr_t(handle), flag(e.info.Target == "cpu"), first(c.outputs), C.size_t(len(c.outputs)), token, &failure),
 				failure)
 		})
 	}
-	if i.err != nil {
-		err = i.err
+	if i.call != nil {
+		i.call.finish(nil, nil)
+	}
+	if unused := i.unused(); unused != nil {
+		err = unused
 	}
 	if err := c.finish(err, outputs); err != nil {
 		return nil, err
@@ -108,13 +122,34 @@ func (e *Engine) Inspect(ctx context.Context, inputs []*Tensor, names []string,
 func spinelGoSee(handle C.uintptr_t, value *C.spinel_layer_value, tensor *C.spinel_tensor) C.int32_t {
 	defer contain()
 	i := cgo.Handle(handle).Value().(*inspection)
+	if i.unused() != nil {
+		return C.SPINEL_CANCELLED
+	}
 	copied, err := adopt(tensor)
 	if err == nil {
-		err = i.see(layerValue(value), copied)
+		described := layerValue(value)
+		i.name = described.Name
+		i.replace, err = i.see(described, copied)
 	}
 	if err != nil {
 		i.err = err
 		return C.SPINEL_CANCELLED
+	}
+	return C.SPINEL_OK
+}
+
+//export spinelGoReplace
+func spinelGoReplace(handle C.uintptr_t, replacement *C.spinel_tensor) C.int32_t {
+	defer contain()
+	i := cgo.Handle(handle).Value().(*inspection)
+	if i.call != nil {
+		i.call.finish(nil, nil)
+		i.call = nil
+	}
+	if i.replace != nil {
+		i.call = newCall([]*Tensor{i.replace}, nil)
+		*replacement = i.call.inputs[0]
+		i.replace = nil
 	}
 	return C.SPINEL_OK
 }

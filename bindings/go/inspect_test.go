@@ -3,6 +3,7 @@ package spinel_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 
 	"spinel"
@@ -31,15 +32,15 @@ func TestValuesBetweenTheLayers(t *testing.T) {
 		}
 	}
 	seen := []string{}
-	_, err = engine.Inspect(ctx, inputs, nil, func(value spinel.LayerValue, _ *spinel.Tensor) error {
+	_, err = engine.Inspect(ctx, inputs, nil, func(value spinel.LayerValue, _ *spinel.Tensor) (*spinel.Tensor, error) {
 		seen = append(seen, value.Name)
-		return nil
+		return nil, nil
 	})
 	need(t, err)
 	want(t, seen, listed)
 
 	enough := errors.New("enough")
-	stop := func(spinel.LayerValue, *spinel.Tensor) error { return enough }
+	stop := func(spinel.LayerValue, *spinel.Tensor) (*spinel.Tensor, error) { return nil, enough }
 	if _, err := engine.Inspect(ctx, inputs, []string{"power"}, stop); err != enough {
 		t.Errorf("found %v, not %v", err, enough)
 	}
@@ -50,9 +51,20 @@ func TestValuesBetweenTheLayers(t *testing.T) {
 	}
 	for _, test := range []struct {
 		names []string
-		see   func(spinel.LayerValue, *spinel.Tensor) error
+		see   func(spinel.LayerValue, *spinel.Tensor) (*spinel.Tensor, error)
 	}{{nil, nil}, {[]string{"a\x00"}, stop}} {
 		if _, err := engine.Inspect(ctx, inputs, test.names, test.see); !errors.Is(err, spinel.ErrInvalidArgument) {
+			t.Errorf("found %v", err)
+		}
+	}
+	replacing := func(with *spinel.Tensor) func(spinel.LayerValue, *spinel.Tensor) (*spinel.Tensor, error) {
+		return func(spinel.LayerValue, *spinel.Tensor) (*spinel.Tensor, error) { return with, nil }
+	}
+	replaced, err := engine.Inspect(ctx, inputs, []string{"power"}, replacing(tensor[float64](t, []int64{2, 1}, math.E, 1)))
+	need(t, err)
+	near(t, "the logarithm of what took the value's place", float64(data[float32](t, replaced[0])[0]), 1, 1e-6)
+	for name, with := range map[string]*spinel.Tensor{"power": filled(t, 1, 3), "reshaped": filled(t, 1, 2, 1)} {
+		if _, err := engine.Inspect(ctx, inputs, []string{name}, replacing(with)); !errors.Is(err, spinel.ErrInvalidArgument) {
 			t.Errorf("found %v", err)
 		}
 	}

@@ -14,6 +14,34 @@ import (
 	"spinel/internal/heap"
 )
 
+// useData is use for what needs no engine, and for operators.
+func useData(t *testing.T, image string) {
+	dataset, err := spinel.ListDataset(filepath.Dir(image))
+	need(t, err)
+	dataset.Samples = []spinel.Sample{{Path: image, Label: 1}, {Path: "/none.png"}}
+	loader, err := spinel.NewLoader(dataset, nil, nil)
+	need(t, err)
+	for err == nil {
+		_, err = loader.Next()
+	}
+	need(t, loader.Restart())
+	need(t, loader.Close())
+	accuracy, err := spinel.NewAccuracy(1)
+	need(t, err)
+	need(t, accuracy.Add(filled(t, 1, 1, 2), []int{0}))
+	_, err = spinel.Compare(filled(t, 1, 2), filled(t, 1, 2), -1)
+	need(t, err)
+	op := add(sums)
+	op.Shapes = func(inputs [][]int64, _ spinel.OpAttributes) ([][]int64, error) { return inputs, nil }
+	engine, err := spinel.Load(ctx, addModel(), &spinel.Options{Ops: []*spinel.CustomOp{op}})
+	need(t, err)
+	_, err = engine.Run(ctx, addInputs(t, engine)...)
+	need(t, err)
+	need(t, engine.Close())
+	_, err = spinel.Load(ctx, addModel(), &spinel.Options{Ops: []*spinel.CustomOp{{Compute: sums}}})
+	fails(t, err, spinel.ErrInvalidArgument, "")
+}
+
 // use calls everything that allocates C memory, in ways that succeed and that fail.
 func use(t *testing.T, image string) {
 	engine := func(name string) *spinel.Engine {
@@ -56,6 +84,12 @@ func use(t *testing.T, image string) {
 	need(t, err)
 	_, err = shapes.Run(ctx, flat, tensor(t, []int64{2}, int64(4), 4))
 	fails(t, err, spinel.ErrInvalidArgument, "")
+	_, err = shapes.Inspect(stoppable, []*spinel.Tensor{flat, tensor(t, []int64{2}, int64(2), 3)}, []string{"power"},
+		func(spinel.LayerValue, *spinel.Tensor) (*spinel.Tensor, error) { return filled(t, 1, 2, 3), nil })
+	need(t, err)
+	_, err = shapes.LayerValues()
+	need(t, err)
+	useData(t, image)
 	stop()
 	_, err = two.Run(stoppable, x, x)
 	cancelled(t, err, context.Canceled)

@@ -113,6 +113,8 @@ type Options struct {
 	ISA string
 	// Tune times the candidate kernels of each layer on this machine while compiling, and keeps the fastest.
 	Tune bool
+	// Ops are operators that the model may use beside Spinel's own. An engine that they refer to is freed by Close alone.
+	Ops []*CustomOp
 	// OpLibraries are shared libraries of custom operators, loaded in order. They are code, and run with all rights of the
 	// process.
 	OpLibraries []string
@@ -122,7 +124,7 @@ type Options struct {
 	Progress func(stage string, fraction float64)
 }
 
-// A panic in Log, ParallelFor or Progress ends the program.
+// A panic in Log, ParallelFor, Progress or an operator ends the program.
 
 // loading is what the C options point to.
 type loading struct {
@@ -190,7 +192,7 @@ func (l *loading) build(options *Options) error {
 	if l.err != nil {
 		return l.err
 	}
-	return l.loadOps(options.OpLibraries)
+	return l.loadOps(options.Ops, options.OpLibraries)
 }
 
 func (l *loading) handle(list *[]cgo.Handle, function any) C.uintptr_t {
@@ -199,13 +201,18 @@ func (l *loading) handle(list *[]cgo.Handle, function any) C.uintptr_t {
 	return C.uintptr_t(handle)
 }
 
-func (l *loading) loadOps(paths []string) error {
-	if len(paths) == 0 {
+func (l *loading) loadOps(ops []*CustomOp, paths []string) error {
+	if len(ops)+len(paths) == 0 {
 		return nil
 	}
 	var failure *C.spinel_error
 	if err := take(C.spinel_op_set_create(&l.ops, &failure), failure); err != nil {
 		return err
+	}
+	for _, op := range ops {
+		if err := op.addTo(l.ops); err != nil {
+			return err
+		}
 	}
 	for _, path := range paths {
 		text := l.text(path)

@@ -83,16 +83,50 @@ func over[T any](dtype DType, shape []int64, data []T) *Tensor {
 	return t
 }
 
-// zeros has a maker of tensors for each element type that a Go type stands for.
-var zeros = map[DType]func(shape []int64, count int) *Tensor{
-	Float32: zerosOf[float32], Float64: zerosOf[float64], Float16: zerosOf[F16], BFloat16: zerosOf[BF16],
-	Int8: zerosOf[int8], Int16: zerosOf[int16], Int32: zerosOf[int32], Int64: zerosOf[int64],
-	Uint8: zerosOf[uint8], Uint16: zerosOf[uint16], Uint32: zerosOf[uint32], Uint64: zerosOf[uint64],
-	Bool: zerosOf[bool], String: zerosOf[string], Complex64: zerosOf[complex64], Complex128: zerosOf[complex128],
+// kind makes the tensors of an element type that a Go type stands for.
+type kind struct {
+	zeros func(shape []int64, count int) *Tensor
+	view  func(shape []int64, data unsafe.Pointer, bytes int) *Tensor
 }
 
-func zerosOf[T Element](shape []int64, count int) *Tensor {
-	return over(DTypeOf[T](), shape, make([]T, count))
+var kinds = map[DType]kind{
+	Float32: kindOf[float32](), Float64: kindOf[float64](), Float16: kindOf[F16](), BFloat16: kindOf[BF16](),
+	Int8: kindOf[int8](), Int16: kindOf[int16](), Int32: kindOf[int32](), Int64: kindOf[int64](),
+	Uint8: kindOf[uint8](), Uint16: kindOf[uint16](), Uint32: kindOf[uint32](), Uint64: kindOf[uint64](),
+	Bool: kindOf[bool](), String: kindOf[string](), Complex64: kindOf[complex64](), Complex128: kindOf[complex128](),
+}
+
+func kindOf[T Element]() kind {
+	var element T
+	return kind{
+		zeros: func(shape []int64, count int) *Tensor { return over(DTypeOf[T](), shape, make([]T, count)) },
+		view: func(shape []int64, data unsafe.Pointer, bytes int) *Tensor {
+			return over(DTypeOf[T](), shape, slice[T](data, bytes/int(unsafe.Sizeof(element))))
+		},
+	}
+}
+
+// view is a tensor over memory of C's; its texts are copied.
+func view(dtype DType, shape []int64, data unsafe.Pointer, bytes int) *Tensor {
+	if dtype == String {
+		return over(dtype, shape, goTexts(data, bytes/int(unsafe.Sizeof(C.spinel_string{}))))
+	}
+	if kind, ok := kinds[dtype]; ok {
+		return kind.view(shape, data, bytes)
+	}
+	return over(dtype, shape, slice[byte](data, bytes))
+}
+
+func goText(text C.spinel_string) string {
+	return string(slice[byte](unsafe.Pointer(text.data), int(text.size_bytes)))
+}
+
+func goTexts(data unsafe.Pointer, count int) []string {
+	out := make([]string, count)
+	for i, text := range slice[C.spinel_string](data, count) {
+		out[i] = goText(text)
+	}
+	return out
 }
 
 // allocate is a tensor of zeros, or of empty strings.
@@ -101,8 +135,8 @@ func allocate(dtype DType, shape []int64) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if of, ok := zeros[dtype]; ok {
-		return of(shape, count), nil
+	if kind, ok := kinds[dtype]; ok {
+		return kind.zeros(shape, count), nil
 	}
 	bytes, err := bytesOf(dtype, shape)
 	if err != nil {
@@ -149,16 +183,13 @@ func bytesOf(dtype DType, shape []int64) (int, error) {
 // adopt copies a tensor that the library allocated into Go's memory.
 func adopt(from *C.spinel_tensor) (*Tensor, error) {
 	shape := int64s(from.dims, from.rank)
+	if DType(from.dtype) == String {
+		return view(String, shape, from.data, int(from.size_bytes)), nil
+	}
 	out, err := allocate(DType(from.dtype), shape)
 	if err != nil {
 		return nil, err
 	}
-	if texts, ok := out.data.([]string); ok {
-		for i, text := range slice[C.spinel_string](from.data, len(texts)) {
-			texts[i] = string(slice[byte](unsafe.Pointer(text.data), int(text.size_bytes)))
-		}
-	} else {
-		copy(out.Bytes(), slice[byte](from.data, int(from.size_bytes)))
-	}
+	copy(out.Bytes(), slice[byte](from.data, int(from.size_bytes)))
 	return out, nil
 }

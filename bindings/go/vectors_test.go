@@ -292,9 +292,9 @@ func TestVectorsOfInspections(t *testing.T) {
 			defer engine.Close()
 			found := map[string]*spinel.Tensor{}
 			results, err := engine.Inspect(ctx, inOrder(engine, tensors(t, c.Inputs)), c.Values,
-				func(value spinel.LayerValue, tensor *spinel.Tensor) error {
+				func(value spinel.LayerValue, tensor *spinel.Tensor) (*spinel.Tensor, error) {
 					found[value.Name] = tensor
-					return nil
+					return nil, nil
 				})
 			if c.Error != "" {
 				c.checkError(t, err)
