@@ -1,4 +1,6 @@
-// Attention and MultiHeadAttention of com.microsoft, as Attention of ai.onnx.
+// Attention, QAttention and MultiHeadAttention of com.microsoft, as Attention of ai.onnx.
+#include <limits>
+
 #include "base/text.hpp"
 #include "onnx/lowering.hpp"
 
@@ -37,16 +39,14 @@ std::vector<ValueId> attend(Lowering& node, const Operands& from, size_t outputs
 
 }  // namespace
 
-/// X, packed weights of the three projections, their bias, mask_index, past [2, batch, heads, past, columns],
-/// attention_bias; outputs Y and the present, packed like the past.
-void lower_packed_attention(Lowering& node) {
-  if (node.args.get_flag("do_rotary", false) || node.args.get_flag("past_present_share_buffer", false) ||
-      node.has_input(6))
-    fail(ErrorCode::unsupported, "Attention with do_rotary or a shared buffer of the past is not supported");
-  node.args.ignore("rotary_embedding_dim");
-  const ValueId x = node.require_input(0);
-  ValueId packed = node.add("MatMul", {x, node.require_input(1)});
-  if (node.has_input(2)) packed = node.add("Add", {packed, node.input(2)});
+namespace {
+
+/// From the three projections of X, packed along the last axis; `mask`, `bias` and `past` are inputs of the
+/// node.
+void attend_packed(Lowering& node, ValueId packed, size_t mask, size_t bias, size_t past) {
+  if (node.args.get_flag("do_rotary", false) || node.args.get_flag("past_present_share_buffer", false))
+    fail(ErrorCode::unsupported, "{} with do_rotary or a shared buffer of the past is not supported",
+         node.args.op_type());
   const std::vector<int64_t> sizes = node.args.get_ints("qkv_hidden_sizes");
   if (!sizes.empty() && sizes.size() != 3)
     fail(ErrorCode::bad_model, "qkv_hidden_sizes has {} elements, not 3", sizes.size());
@@ -55,10 +55,10 @@ void lower_packed_attention(Lowering& node) {
           ? node.add_many("Split", 3, {packed}, {{"axis", int64_t{-1}}, {"num_outputs", int64_t{3}}})
           : node.add_many("Split", 3, {packed, node.ints(sizes)}, {{"axis", int64_t{-1}}});
   Operands operands{parts[0], parts[1], parts[2]};
-  take_mask(node, 3, 5, x, operands);
-  if (node.has_input(4)) {
+  take_mask(node, mask, bias, packed, operands);
+  if (node.has_input(past)) {
     const auto past_part = [&](int64_t which) {
-      return node.add("Gather", {node.input(4), node.constant(Tensor::scalar(which))},
+      return node.add("Gather", {node.input(past), node.constant(Tensor::scalar(which))},
                       {{"axis", int64_t{0}}});
     };
     operands.past_k = past_part(0);
@@ -69,6 +69,32 @@ void lower_packed_attention(Lowering& node) {
   if (!node.wants_output(1)) return;
   const auto stacked = [&](ValueId value) { return node.add("Unsqueeze", {value, node.ints({0})}); };
   node.set_output(1, node.add("Concat", {stacked(values[1]), stacked(values[2])}, {{"axis", int64_t{0}}}));
+}
+
+}  // namespace
+
+/// X, packed weights of the three projections, their bias, mask_index, past [2, batch, heads, past, columns],
+/// attention_bias; outputs Y and the present, packed like the past.
+void lower_packed_attention(Lowering& node) {
+  if (node.has_input(6))
+    fail(ErrorCode::unsupported, "Attention with a shared buffer of the past is not supported");
+  node.args.ignore("rotary_embedding_dim");
+  ValueId packed = node.add("MatMul", {node.require_input(0), node.require_input(1)});
+  if (node.has_input(2)) packed = node.add("Add", {packed, node.input(2)});
+  attend_packed(node, packed, 3, 5, 4);
+}
+
+/// X and the packed weights as 8-bit integers, bias, scale of X, scale of the weights (one or one a column),
+/// mask_index, zero points of both, past.
+void lower_quantized_attention(Lowering& node) {
+  std::vector<ValueId> operands{node.require_input(0), node.require_input(1)};
+  if (node.has_input(6) || node.has_input(7)) operands.push_back(node.input(6));
+  if (node.has_input(7)) operands.push_back(node.input(7));
+  const ValueId scale = node.add("Mul", {node.require_input(3), node.require_input(4)});
+  const ValueId sums = node.add("CastLike", {node.add("MatMulInteger", operands), scale});
+  const ValueId packed = node.add("Add", {node.add("Mul", {sums, scale}), node.require_input(2)});
+  constexpr size_t none = std::numeric_limits<size_t>::max();
+  attend_packed(node, packed, 5, none, 8);
 }
 
 /// query, key, value, bias, key_padding_mask, attention_bias, past_key, past_value. Without key, query is

@@ -1,4 +1,4 @@
-// Convolutions and products of com.microsoft with what was fused into them.
+// Convolutions, products and recurrent layers of com.microsoft with what was fused into them.
 #include "base/text.hpp"
 #include "onnx/lowering.hpp"
 
@@ -97,6 +97,29 @@ void lower_pad(Lowering& node) {
   if (node.has_input(2))
     inputs.push_back(node.add("Reshape", {node.input(2), node.constant(Tensor(DType::int64, {0}))}));
   node.set_output(0, node.add("Pad", inputs, some(node, {"mode"})));
+}
+
+/// LSTM of 8-bit weights: those of X and R as [directions, columns, 4 * hidden], with one scale and zero
+/// point for each direction or for each row of it. It is computed in float; the input and the state are not
+/// quantised.
+void lower_quantized_lstm(Lowering& node) {
+  const auto weights = [&](size_t index, size_t scale) {
+    const ValueId step = node.require_input(scale);
+    const auto aligned = [&](ValueId value) { return node.add("Reshape", {value, node.ints({0, 1, -1})}); };
+    const auto real = [&](ValueId value) {
+      return node.add("DequantizeLinear", {value, node.constant(Tensor::scalar(1.0F))});
+    };
+    ValueId values = real(node.require_input(index));
+    if (node.has_input(scale + 1)) values = node.add("Sub", {values, aligned(real(node.input(scale + 1)))});
+    return node.add("Transpose", {node.add("Mul", {values, aligned(step)})},
+                    {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  };
+  const auto values = node.add_many("LSTM", 3,
+                                    {node.require_input(0), weights(1, 8), weights(2, 10), node.input(3),
+                                     node.input(4), node.input(5), node.input(6), node.input(7)},
+                                    some(node, {"activation_alpha", "activation_beta", "activations", "clip",
+                                                "direction", "hidden_size", "input_forget"}));
+  for (size_t i = 0; i < 3; ++i) node.set_output(i, values[i]);
 }
 
 /// The axis is a scalar.

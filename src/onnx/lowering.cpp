@@ -12,6 +12,7 @@
   X("com.microsoft", "BiasGelu", 1, lower_bias_gelu)                                          \
   X("com.microsoft", "BiasSoftmax", 1, lower_bias_softmax)                                    \
   X("com.microsoft", "BiasSplitGelu", 1, lower_bias_split_gelu)                               \
+  X("com.microsoft", "DynamicQuantizeLSTM", 1, lower_quantized_lstm)                          \
   X("com.microsoft", "EmbedLayerNormalization", 1, lower_embed_layer_normalization)           \
   X("com.microsoft", "ExpandDims", 1, lower_expand_dims)                                      \
   X("com.microsoft", "FastGelu", 1, lower_fast_gelu)                                          \
@@ -22,6 +23,7 @@
   X("com.microsoft", "MultiHeadAttention", 1, lower_multi_head_attention)                     \
   X("com.microsoft", "NhwcConv", 1, lower_nhwc_conv)                                          \
   X("com.microsoft", "Pad", 1, lower_pad)                                                     \
+  X("com.microsoft", "QAttention", 1, lower_quantized_attention)                              \
   X("com.microsoft", "QuickGelu", 1, lower_quick_gelu)                                        \
   X("com.microsoft", "Range", 1, lower_same)                                                  \
   X("com.microsoft", "SimplifiedLayerNormalization", 1, lower_simplified_layer_normalization) \

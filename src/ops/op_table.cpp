@@ -219,6 +219,7 @@
   X("com.microsoft", "DequantizeLinear", 1, make_dequantize_linear)            \
   X("com.microsoft", "DynamicQuantizeMatMul", 1, make_dynamic_quantize_matmul) \
   X("com.microsoft", "FusedMatMul", 1, make_fused_matmul)                      \
+  X("com.microsoft", "GroupQueryAttention", 1, make_group_query_attention)     \
   X("com.microsoft", "Inverse", 1, make_inverse)                               \
   X("com.microsoft", "MatMulIntegerToFloat", 1, make_matmul_integer_to_float)  \
   X("com.microsoft", "MatMulNBits", 1, make_matmul_nbits)                      \
