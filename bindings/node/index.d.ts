@@ -137,7 +137,7 @@ export function loadSync(model: Model, options?: LoadOptions): Engine;
 /** An input or output. */
 export interface TensorInfo {
   readonly name: string;
-  /** A model with others than tensors can be described, but not run; the C++ API runs it. Of those the name alone means
+  /** A model with others than tensors can be described, but not run. Of those the name alone means
    * something. */
   readonly kind: 'tensor' | 'sequence' | 'optional' | 'unknown';
   readonly dtype: DType;

@@ -18,10 +18,8 @@ oldest = (1, 63)
 
 # What the binding has no use for, and why.
 left_out = {
-    'spinel_(value_.*|engine_run_values)': 'new',
-    'spinel_engine_replace|spinel_cancel_token_is_cancelled': 'new',
-    'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'new',
-    'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'new',
+    'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'the command does it',
+    'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'the command does it',
     'spinel_engine_find_(input|output)': 'inputs() and outputs() have the names',
     'spinel_preprocess_(file|encoded|rgb)': 'spinel_preprocess_batch() takes one image, too',
     'spinel_(tensor|image|loader_options|engine_options|custom_op)_init': 'Default of spinel-sys does it',

@@ -33,6 +33,12 @@ impl CancelToken {
         unsafe { sys::spinel_cancel_token_cancel(self.0 .0) };
     }
 
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        // SAFETY: the token lives.
+        unsafe { sys::spinel_cancel_token_is_cancelled(self.raw()) != 0 }
+    }
+
     pub(crate) fn raw(&self) -> *const sys::spinel_cancel_token {
         self.0 .0
     }

@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::error::{check, Result};
 use crate::text::{owned_list, text, texts};
 
-/// What an input or output is. A model with others than tensors can be described, but not run from here.
+/// What an input or output is. A model with others than tensors is run by [`Engine::run_values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
@@ -35,8 +35,10 @@ pub struct TensorInfo {
     pub dim_names: Vec<String>,
     /// The axis that is split over the SPAs.
     pub batch_axis: Option<usize>,
-    /// What it is.
+    /// What it is; of others than tensors name and element alone mean something.
     pub kind: ValueKind,
+    /// What is in a sequence or an optional, without a name.
+    pub element: Option<Box<TensorInfo>>,
 }
 
 impl TensorInfo {
@@ -47,8 +49,14 @@ impl TensorInfo {
     ) -> Result<Self> {
         let mut info = sys::spinel_tensor_info::default();
         check(|error| call(&mut info, error))?;
+        Ok(TensorInfo::from_raw(&info))
+    }
+
+    /// # Safety
+    /// The library filled in the struct, and what it points to lives.
+    unsafe fn from_raw(info: &sys::spinel_tensor_info) -> Self {
         let dims = (0..info.rank).map(|i| usize::try_from(*info.dims.add(i)).ok()).collect();
-        Ok(TensorInfo {
+        TensorInfo {
             name: text(info.name),
             dtype: DType::from_number(info.dtype),
             shape: (info.has_rank != 0).then_some(dims),
@@ -59,7 +67,8 @@ impl TensorInfo {
                 sys::SPINEL_KIND_OPTIONAL => ValueKind::Optional,
                 _ => ValueKind::Tensor,
             },
-        })
+            element: info.element.as_ref().map(|element| Box::new(TensorInfo::from_raw(element))),
+        }
     }
 }
 

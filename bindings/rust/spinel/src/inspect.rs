@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::{check, Error, Result};
 use crate::tensor::Tensor;
 use crate::text::{c_text, text, texts};
-use crate::view::TensorView;
+use crate::view::{RawTensors, TensorView};
 
 /// A value of the ONNX file that a compiled model still computes: passes merge nodes, and what lies inside a merged layer is
 /// gone.
@@ -79,13 +79,56 @@ impl Engine {
     }
 }
 
-type See<'s> = dyn FnMut(&LayerValue, TensorView<'_>) -> Result<()> + Send + 's;
+type See<'s> = dyn FnMut(&LayerValue, TensorView<'_>) -> Result<Option<Tensor>> + Send + 's;
 
-/// What the callback uses, which is never called twice at once.
+/// What the callbacks use, which are never called at once.
 struct Seeing<'s> {
     see: &'s mut See<'s>,
     error: Option<Error>,
     panic: Option<Box<dyn Any + Send>>,
+    /// What `see` returned for the last value, until it was asked for.
+    replacement: Option<(String, Tensor)>,
+    /// The last one that was asked for, and its dims.
+    replacing: Option<(Tensor, RawTensors)>,
+}
+
+impl Seeing<'_> {
+    /// That the last replacement was used.
+    fn check_used(&mut self) -> Result<()> {
+        match self.replacement.take() {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::invalid(format!(
+                "the value '{name}' cannot be replaced: it is a view of another, or the target cannot do it"
+            ))),
+        }
+    }
+
+    unsafe fn look(&mut self, value: &sys::spinel_layer_value, tensor: &sys::spinel_tensor) -> Result<()> {
+        self.check_used()?;
+        let value = LayerValue::read(value);
+        let replacement = (self.see)(&value, TensorView::from_struct(tensor))?;
+        self.replacement = replacement.map(|tensor| (value.name, tensor));
+        Ok(())
+    }
+
+    fn replace(&mut self, out: &mut sys::spinel_tensor) -> Result<()> {
+        self.replacing = None;
+        if let Some((_, tensor)) = self.replacement.take() {
+            let raw = RawTensors::inputs(&[tensor.view()])?;
+            *out = raw.structs[0];
+            self.replacing = Some((tensor, raw));
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, body: impl FnOnce(&mut Self) -> Result<()>) -> i32 {
+        match caught(|| body(self)) {
+            Ok(Ok(())) => return sys::SPINEL_OK,
+            Ok(Err(error)) => self.error = Some(error),
+            Err(payload) => self.panic = Some(payload),
+        }
+        sys::SPINEL_CANCELLED
+    }
 }
 
 unsafe extern "C" fn see(
@@ -93,62 +136,91 @@ unsafe extern "C" fn see(
     value: *const sys::spinel_layer_value,
     tensor: *const sys::spinel_tensor,
 ) -> i32 {
-    let seeing = &mut *(user as *mut Seeing<'_>);
-    match caught(|| (seeing.see)(&LayerValue::read(&*value), TensorView::from_struct(&*tensor))) {
-        Ok(Ok(())) => return sys::SPINEL_OK,
-        Ok(Err(error)) => seeing.error = Some(error),
-        Err(payload) => seeing.panic = Some(payload),
-    }
-    sys::SPINEL_CANCELLED
+    (*(user as *mut Seeing<'_>)).answer(|seeing| seeing.look(&*value, &*tensor))
+}
+
+unsafe extern "C" fn replace(
+    user: *mut c_void,
+    _value: *const sys::spinel_layer_value,
+    replacement: *mut sys::spinel_tensor,
+) -> i32 {
+    (*(user as *mut Seeing<'_>)).answer(|seeing| seeing.replace(&mut *replacement))
 }
 
 impl<'e, 'a> Call<'e, 'a> {
     /// Runs as [`run`](Call::run) does, with results of the same bits, and gives the values of these names, or all, to `see`:
-    /// one at a time, in the order of execution, maybe in another thread. An error of `see` ends the run and is returned, a
-    /// panic goes on here. The batch runs as one part on all threads of the engine.
+    /// one at a time, in the order of execution, maybe in another thread. A tensor that it returns takes the value's place,
+    /// so that what follows is computed from it (target "cpu"). An error ends the run and is returned, a panic goes on here. The
+    /// batch runs as one part on all threads of the engine.
     ///
     /// ```no_run
     /// # let engine = spinel::Engine::load("model.onnx")?;
     /// # let x = spinel::Tensor::zeros::<f32>(&[1, 3])?;
     /// engine.call().input("x", &x).inspect(&[], |value, tensor| {
     ///     println!("{} {:?}", value.name, tensor);
-    ///     Ok(())
+    ///     Ok(None)
     /// })?;
     /// # Ok::<(), spinel::Error>(())
     /// ```
     pub fn inspect(
         self,
         names: &[&str],
-        mut see: impl FnMut(&LayerValue, TensorView<'_>) -> Result<()> + Send,
+        mut see: impl FnMut(&LayerValue, TensorView<'_>) -> Result<Option<Tensor>> + Send,
     ) -> Result<HashMap<String, Tensor>> {
         let engine = self.engine();
         let names = names.iter().map(|name| c_text(name, "the value")).collect::<Result<Vec<_>>>()?;
         let pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
         let wanted = if pointers.is_empty() { std::ptr::null() } else { pointers.as_ptr() };
-        let mut seeing = Seeing { see: &mut see, error: None, panic: None };
+        let mut seeing =
+            Seeing { see: &mut see, error: None, panic: None, replacement: None, replacing: None };
         let user = &mut seeing as *mut Seeing<'_> as *mut c_void;
-        // SAFETY: the arguments are those of the function, and `seeing` is the callback's alone until it returns.
+        let replaces = engine.info().target == "cpu";
+        // SAFETY: the arguments are those of the functions, and `seeing` is the callbacks' alone until they return.
         let done = self.execute(|run, error| unsafe {
-            sys::spinel_engine_inspect(
-                run.engine,
-                run.inputs.as_ptr(),
-                run.inputs.len(),
+            let (inputs, count) = (run.inputs.as_ptr(), run.inputs.len());
+            let (outputs, output_count) = (run.outputs.as_mut_ptr(), run.outputs.len());
+            let (see, engine, token): (sys::spinel_inspect_callback, _, _) =
+                (Some(self::see), run.engine, run.token);
+            let names = pointers.len();
+            if !replaces {
+                return sys::spinel_engine_inspect(
+                    engine,
+                    inputs,
+                    count,
+                    wanted,
+                    names,
+                    see,
+                    user,
+                    outputs,
+                    output_count,
+                    token,
+                    error,
+                );
+            }
+            let replace: sys::spinel_replace_callback = Some(self::replace);
+            sys::spinel_engine_replace(
+                engine,
+                inputs,
+                count,
                 wanted,
-                pointers.len(),
-                Some(self::see),
+                names,
+                see,
+                replace,
                 user,
-                run.outputs.as_mut_ptr(),
-                run.outputs.len(),
-                run.token,
+                outputs,
+                output_count,
+                token,
                 error,
             )
         });
-        if let Some(payload) = seeing.panic {
+        if let Some(payload) = seeing.panic.take() {
             std::panic::resume_unwind(payload);
         }
-        match seeing.error {
-            Some(error) => Err(error),
-            None => Ok(by_name(engine, done?)),
+        if let Some(error) = seeing.error.take() {
+            return Err(error);
         }
+        let results = done?;
+        seeing.check_used()?;
+        Ok(by_name(engine, results))
     }
 }

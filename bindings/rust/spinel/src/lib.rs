@@ -49,6 +49,7 @@ mod request;
 mod scores;
 mod tensor;
 mod text;
+mod value;
 mod view;
 
 pub use attributes::{AttributeType, Attributes};
@@ -75,4 +76,5 @@ pub use scores::{
     Scores,
 };
 pub use tensor::Tensor;
+pub use value::Value;
 pub use view::{TensorView, TensorViewMut};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use spinel::{
     AttributeType, CancelToken, CustomOp, DType, Dim, Engine, Error, ErrorCode, OpInput, OpOutput, OpRun,
-    OpSet, Result, Tensor,
+    OpSet, Result, Tensor, Value, ValueKind,
 };
 use support::{model, project};
 
@@ -183,7 +183,7 @@ fn values_between_the_layers() {
     call()
         .inspect(&[], |value, _| {
             seen.push(value.name.clone());
-            Ok(())
+            Ok(None)
         })
         .unwrap();
     assert_eq!(seen, listed.iter().map(|value| value.name.clone()).collect::<Vec<_>>());
@@ -193,8 +193,44 @@ fn values_between_the_layers() {
     let panicked =
         catch_unwind(AssertUnwindSafe(|| call().inspect(&["power"], |_, _| panic!("a pity")).map(drop)));
     assert_eq!(panicked.unwrap_err().downcast_ref(), Some(&"a pity"));
+    let other = Tensor::new(&[2, 1], vec![std::f64::consts::E, 1.0]).unwrap();
+    let replaced = call().inspect(&["power"], |_, _| Ok(Some(other.clone()))).unwrap();
+    assert!((replaced["out"].as_slice::<f32>().unwrap()[0] - 1.0).abs() < 1e-6);
+    for (name, with) in [("power", Tensor::from(vec![1.0f32; 3])), ("reshaped", other)] {
+        let error = call().inspect(&[name], |_, _| Ok(Some(with.clone()))).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument, "{error}");
+    }
     let token = CancelToken::new().unwrap();
+    assert!(!token.is_cancelled());
     token.cancel();
-    assert_eq!(call().cancel(&token).inspect(&[], |_, _| Ok(())).unwrap_err().code(), ErrorCode::Cancelled);
+    assert!(token.is_cancelled());
+    assert_eq!(call().cancel(&token).inspect(&[], |_, _| Ok(None)).unwrap_err().code(), ErrorCode::Cancelled);
     assert_eq!(engine.layer_values(&[[2]]).unwrap_err().code(), ErrorCode::InvalidArgument);
+}
+
+#[test]
+fn sequences_and_optionals() {
+    let engine = Engine::load(model("values")).unwrap();
+    let element = engine.inputs()[0].element.as_ref().unwrap();
+    assert_eq!((engine.inputs()[0].kind, element.dtype), (ValueKind::Sequence, DType::Float32));
+    assert_eq!((engine.inputs()[2].kind, engine.inputs()[1].element.is_none()), (ValueKind::Optional, true));
+    let tensor = |data: &[f32]| Value::from(Tensor::from(data.to_vec()));
+    fn floats(value: &Value) -> Vec<Vec<f32>> {
+        match value {
+            Value::Tensor(tensor) => vec![tensor.as_slice().unwrap().to_vec()],
+            Value::Sequence(elements) => elements.iter().flat_map(floats).collect(),
+            _ => Vec::new(),
+        }
+    }
+    let rows = Value::from(vec![tensor(&[1.0, 2.0]), tensor(&[3.0])]);
+    let outputs = engine.run_values(&[rows, tensor(&[4.0]), tensor(&[5.0])]).unwrap();
+    drop(engine);
+    assert_eq!(floats(&outputs[0]), [vec![1.0, 2.0], vec![3.0]]);
+    assert_eq!(floats(&outputs[1]), [vec![1.0, 2.0], vec![3.0], vec![4.0]]);
+    assert_eq!(floats(&outputs[2]), [vec![5.0]]);
+    let engine = Engine::load(model("values")).unwrap();
+    let outputs = engine.run_values(&[Value::Sequence(vec![]), tensor(&[4.0]), Value::Empty]).unwrap();
+    assert!(matches!(outputs[2], Value::Empty) && floats(&outputs[0]).is_empty());
+    let wrong = engine.run_values(&[tensor(&[1.0]), tensor(&[4.0]), Value::Empty]).unwrap_err();
+    assert_eq!(wrong.code(), ErrorCode::InvalidArgument);
 }

@@ -71,7 +71,7 @@ fn inspections() {
         let results = call.inspect(&names, |value, tensor| {
             let bytes = tensor.as_bytes()?;
             found.insert(value.name.clone(), Tensor::from_bytes(tensor.dtype(), tensor.shape(), bytes)?);
-            Ok(())
+            Ok(None)
         })?;
         for (found, wanted) in [(&found, "found"), (&results, "outputs")] {
             let wanted = tensors(case.get(wanted).unwrap());
