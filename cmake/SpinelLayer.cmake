@@ -3,7 +3,8 @@
 # Every *.cpp of the folder (and the SUBFOLDERS given) belongs to it, except *_test.cpp (built into the Catch2 program
 # spinel_NAME_test and registered with CTest), *_fuzz.cpp (one libFuzzer program each) and *_bench.cpp.
 # DEPENDS lists the layers it may include from; the linker enforces the arrows. OPTIMIZE replaces the
-# -O3 of release builds: -Os for what runs while a model is loaded, -O2 for reference operators. It is a fifth of the size.
+# -O3 of release builds: -Os for what runs while a model is loaded, -O2 for reference operators and what calls kernels. It is
+# a quarter of the size.
 function(spinel_layer name)
   cmake_parse_arguments(ARG "" "OPTIMIZE" "DEPENDS;PRIVATE;SUBFOLDERS;TEST_LIBRARIES" ${ARGN})
   set(patterns *.cpp)

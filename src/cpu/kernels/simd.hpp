@@ -152,12 +152,13 @@ inline uint16_t float_to_half(float x) {
   bits += 0xfffU + (bits >> 13 & 1U) - 0x38000000U;
   return static_cast<uint16_t>(sign | bits >> 13);
 }
-inline Vec load_half(const uint16_t* p) {
+// Out of line: the conversions bit by bit would be most of the portable kernels' size.
+[[gnu::noinline]] inline Vec load_half(const uint16_t* p) {
   Vec x{};
   for (int i = 0; i < vector_floats; ++i) x[i] = half_to_float(p[i]);
   return x;
 }
-inline void store_half(uint16_t* p, Vec x) {
+[[gnu::noinline]] inline void store_half(uint16_t* p, Vec x) {
   for (int i = 0; i < vector_floats; ++i) p[i] = float_to_half(x[i]);
 }
 
