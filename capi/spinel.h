@@ -768,6 +768,8 @@ typedef struct spinel_simplify_options {
   int32_t reserved;                  /* 0 */
   const spinel_check_options* check; /* NULL: the defaults. */
   const spinel_limits* limits;       /* NULL: the defaults. */
+  /* Operators that the model may use beside Spinel's own. NULL: none. */
+  const struct spinel_op_set* custom_ops;
 } spinel_simplify_options;
 
 /* What to convert, and what not. */
@@ -787,6 +789,8 @@ typedef struct spinel_convert_options {
   int32_t reserved;                  /* 0 */
   const spinel_check_options* check; /* NULL: 1 run, and a tolerance of 0.05. */
   const spinel_limits* limits;       /* NULL: the defaults. */
+  /* Operators that the model may use beside Spinel's own. NULL: none. */
+  const struct spinel_op_set* custom_ops;
 } spinel_convert_options;
 
 /* Each fills in the defaults, which are named above. NULL is ignored. Any thread. */

@@ -3,6 +3,7 @@
 #include <spinel/model_tools.hpp>
 
 #include "options.hpp"
+#include "plugin/op_set.hpp"
 #include "strings.hpp"
 #include "structs.hpp"
 #include "tensors.hpp"
@@ -80,6 +81,7 @@ SimplifyOptions read_simplify(const spinel_simplify_options* options) {
   out.external_data = require_flag(from.external_data, "options->external_data");
   out.check = read_check(from.check, out.check);
   out.limits = read_limits(from.limits);
+  if (from.custom_ops != nullptr) out.custom_ops = from.custom_ops->ops;
   return out;
 }
 
@@ -97,6 +99,7 @@ ConvertOptions read_convert(const spinel_convert_options* options) {
   out.external_data = require_flag(from.external_data, "options->external_data");
   out.check = read_check(from.check, out.check);
   out.limits = read_limits(from.limits);
+  if (from.custom_ops != nullptr) out.custom_ops = from.custom_ops->ops;
   return out;
 }
 

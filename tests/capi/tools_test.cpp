@@ -200,6 +200,32 @@ TEST_CASE("a model is converted to float16") {
   CHECK(spinel_strings_count(list.get()) > 0);
 }
 
+TEST_CASE("a model of custom operators is simplified and converted with them") {
+  const std::string model = std::string(SPINEL_SOURCE_DIR) + "/samples/custom_op/add.onnx";
+  const std::string out = scratch("custom.onnx");
+  spinel_op_set* set = nullptr;
+  check_succeeds([&](spinel_error** error) { return spinel_op_set_create(&set, error); });
+  check_succeeds([&](spinel_error** error) { return spinel_op_set_load(set, CUSTOM_ADD, error); });
+  spinel_check_options check;
+  spinel_check_options_init(&check, sizeof check);
+  check.required = 1;
+  spinel_simplify_options simplify = simplify_options();
+  simplify.check = &check;
+  const auto run_simplify = [&](spinel_error** error) {
+    return spinel_simplify_model(model.c_str(), out.c_str(), &simplify, nullptr, error);
+  };
+  check_fails(SPINEL_UNSUPPORTED, "cannot be checked", run_simplify);
+  simplify.custom_ops = set;
+  check_succeeds(run_simplify);
+  spinel_convert_options convert = convert_options();
+  convert.custom_ops = set;
+  convert.check = &check;
+  check_succeeds([&](spinel_error** error) {
+    return spinel_convert_model(model.c_str(), out.c_str(), &convert, nullptr, error);
+  });
+  spinel_op_set_release(set);
+}
+
 TEST_CASE("tools that are given nothing to work with") {
   const std::string model = model_path("tools"), out = scratch("none.onnx");
   spinel_tool_report* report = nullptr;

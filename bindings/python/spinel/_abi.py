@@ -368,6 +368,7 @@ class spinel_simplify_options(ctypes.Structure):
         ('reserved', ctypes.c_int32),
         ('check', ctypes.c_void_p),
         ('limits', ctypes.c_void_p),
+        ('custom_ops', ctypes.c_void_p),
     ]
 
 
@@ -388,6 +389,7 @@ class spinel_convert_options(ctypes.Structure):
         ('reserved', ctypes.c_int32),
         ('check', ctypes.c_void_p),
         ('limits', ctypes.c_void_p),
+        ('custom_ops', ctypes.c_void_p),
     ]
 
 

@@ -732,6 +732,7 @@ pub struct spinel_simplify_options {
     pub reserved: i32,
     pub check: *const spinel_check_options,
     pub limits: *const spinel_limits,
+    pub custom_ops: *const spinel_op_set,
 }
 
 impl Default for spinel_simplify_options {
@@ -761,6 +762,7 @@ pub struct spinel_convert_options {
     pub reserved: i32,
     pub check: *const spinel_check_options,
     pub limits: *const spinel_limits,
+    pub custom_ops: *const spinel_op_set,
 }
 
 impl Default for spinel_convert_options {
