@@ -137,9 +137,10 @@ export function loadSync(model: Model, options?: LoadOptions): Engine;
 /** An input or output. */
 export interface TensorInfo {
   readonly name: string;
-  /** A model with others than tensors can be described, but not run. Of those the name alone means
-   * something. */
+  /** A model with others than tensors is run by runValues(). Of those name and element alone mean something. */
   readonly kind: 'tensor' | 'sequence' | 'optional' | 'unknown';
+  /** What is in a sequence or an optional, without a name; null for a tensor. */
+  readonly element: TensorInfo | null;
   readonly dtype: DType;
   /** null where a dim is dynamic; null as a whole if the model leaves the rank open. */
   readonly dims: ReadonlyArray<number | null> | null;
@@ -215,6 +216,10 @@ export interface LayerValue {
 
 export type NamedTensors = Record<string, Tensor>;
 
+/** What a model of more than tensors takes: a tensor, a sequence, or an optional without an element; and what it gives. */
+export type ValueLike = TensorLike | readonly ValueLike[] | null;
+export type Value = Tensor | Value[] | null;
+
 /** What a run may be given. Outputs are written to, without a copy, where a tensor is given, and are then the results;
  * their buffers must not be used until the run is over. */
 export interface RunOptions<Outputs> {
@@ -253,6 +258,10 @@ export class Engine {
   runSync(inputs: readonly TensorLike[], options?: RunOptions<ReadonlyArray<Tensor | null>>): Tensor[];
   runSync(inputs: Readonly<Record<string, TensorLike>>,
           options?: RunOptions<Readonly<Record<string, Tensor | null>>>): NamedTensors;
+
+  /** Runs a model whose inputs and outputs may be sequences and optionals, or tensors alone, off the event loop. */
+  runValues(inputs: readonly ValueLike[], options?: {signal?: AbortSignal}): Promise<Value[]>;
+  runValues(inputs: Readonly<Record<string, ValueLike>>, options?: {signal?: AbortSignal}): Promise<Record<string, Value>>;
 
   /** Times every layer of one run, after a first one that is not counted. */
   profile(inputs: readonly TensorLike[] | Readonly<Record<string, TensorLike>>,

@@ -15,7 +15,6 @@ binding = scratch / 'host/node_modules/spinel'
 
 # What the binding has no use for, and why.
 left_out = {
-    'spinel_(value_.*|engine_run_values)': 'models of sequences are for the other languages',
     'spinel_engine_replace': "a layer would wait for JavaScript's one thread",
     'spinel_cancel_token_is_cancelled': 'signals say it',
     'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'the command does it',

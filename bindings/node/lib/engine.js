@@ -36,8 +36,19 @@ function inOrder(values, ports, what, required) {
   return names.map((name) => values[name]);
 }
 
+/** A tensor, an array of values, or null, as the addon takes it. */
+function valueOf(value, name) {
+  if (value === null || value === undefined) return null;
+  return Array.isArray(value) ? value.map((each) => valueOf(each, name)) : toNative(value, `input '${name}'`);
+}
+
+function wrapped(value) {
+  return value === null ? null : Array.isArray(value) ? value.map(wrapped) : fromNative(value);
+}
+
 function frozenPorts(ports) {
   for (const port of ports) {
+    if (port.element) frozenPorts([port.element]);
     if (port.dims) Object.freeze(port.dims);
     Object.freeze(port.dimNames);
     Object.freeze(port);
@@ -67,6 +78,14 @@ class Engine {
     checkSignal(signal);
     const given = this.#order(inputs, outputs);
     return this.#wrap(inputs, given, await finished(native.run(this.#box, ...given), signal));
+  }
+
+  /** Runs a model whose inputs and outputs may be sequences (arrays of values) and optionals (null). */
+  async runValues(inputs, {signal} = {}) {
+    checkSignal(signal);
+    const given = inOrder(inputs, this.inputs, 'input', true).map((value, i) => valueOf(value, this.inputs[i].name));
+    const results = (await finished(native.runValues(this.#box, given), signal)).map(wrapped);
+    return Array.isArray(inputs) ? results : Object.fromEntries(this.outputs.map(({name}, i) => [name, results[i]]));
   }
 
   /** Runs one batch and returns its results; the thread waits. */

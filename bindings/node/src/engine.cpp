@@ -59,6 +59,10 @@ napi_value describe_port(napi_env env, const spinel_tensor_info& info) {
   const napi_value out = make_object(env);
   static constexpr const char* kinds[] = {"tensor", "sequence", "optional"};
   const auto kind = static_cast<size_t>(info.kind);
+  if (info.element != nullptr)
+    set(env, out, "element", describe_port(env, *info.element));
+  else
+    set(env, out, "element", null);
   set(env, out, "name", of_text(env, info.name));
   set(env, out, "kind", of_text(env, kind < std::size(kinds) ? kinds[kind] : "unknown"));
   set(env, out, "dtype", of_text(env, spinel_dtype_name(info.dtype)));

@@ -71,5 +71,6 @@ napi_value run_in_place(const Call& call);
 napi_value profile(const Call& call);
 napi_value layer_values(const Call& call);
 napi_value inspect(const Call& call);
+napi_value run_values(const Call& call);
 
 }  // namespace spinel_node

@@ -69,6 +69,7 @@ napi_value initialise(napi_env env, napi_value exports) {
   add<profile>(env, exports, "profile");
   add<layer_values>(env, exports, "layerValues");
   add<inspect>(env, exports, "inspect");
+  add<run_values>(env, exports, "runValues");
   add<make_preprocess>(env, exports, "makePreprocess");
   add<fit_preprocess>(env, exports, "fitPreprocess");
   add<size_preprocess>(env, exports, "sizePreprocess");

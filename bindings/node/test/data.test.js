@@ -47,6 +47,21 @@ test('misuse of loaders and metrics', async () => {
   assert.equal(accuracy.counts.count, 0);
 });
 
+test('sequences and optionals', async () => {
+  const engine = await spinel.load(model('values'));
+  assert.deepEqual(engine.inputs.map(({kind, element}) => [kind, element && element.dtype]),
+      [['sequence', 'float32'], ['tensor', null], ['optional', 'float32']]);
+  const tensor = (...values) => spinel.Tensor.from(values);
+  const found = await engine.runValues([[tensor(1, 2), tensor(3)], tensor(4), tensor(5)]);
+  assert.deepEqual(found, [[tensor(1, 2), tensor(3)], [tensor(1, 2), tensor(3), tensor(4)], tensor(5),
+    spinel.Tensor.from([true], [], 'bool')]);
+  const {same, longer, maybe} = await engine.runValues({sequence: [], x: tensor(4), optional: null});
+  assert.deepEqual([same, longer, maybe], [[], [tensor(4)], null]);
+  await fails(engine.runValues([tensor(1), tensor(4), null]), 'invalid_argument');
+  await fails(engine.runValues([[3], tensor(4), null]), 'invalid_argument');
+  await fails(engine.runValues([[], tensor(4), null], {signal: AbortSignal.abort()}), 'cancelled');
+});
+
 test('values between the layers', async () => {
   const engine = await spinel.load(model('reshape'), {inspectable: true});
   const inputs = [spinel.Tensor.from([0, 1], [2]), spinel.Tensor.from([2, 1], [2], 'int64')];

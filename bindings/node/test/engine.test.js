@@ -24,7 +24,7 @@ test('both kinds of modules are the same', async () => {
 test('an engine describes itself', async () => {
   const engine = await spinel.load(model('two'));
   assert.deepEqual(engine.inputs[0],
-      {name: 'x', kind: 'tensor', dtype: 'float32', dims: [null, 3], dimNames: ['batch', ''], batchAxis: 0});
+      {name: 'x', kind: 'tensor', element: null, dtype: 'float32', dims: [null, 3], dimNames: ['batch', ''], batchAxis: 0});
   assert.deepEqual(engine.outputs.map(({name}) => name), ['sum', 'product']);
   assert.deepEqual([engine.target, engine.computeDtype, engine.splittable], ['cpu', 'float32', true]);
   assert.throws(() => engine.inputs.push(1), TypeError);

@@ -61,6 +61,12 @@ const work = {
     const accuracy = new spinel.Accuracy();
     for await (const {labels} of loader) accuracy.add(filled([labels.length, 10]), labels.map((label) => label ?? 0));
   },
+  async sequences() {
+    this.engine ??= await spinel.load(model('values'));
+    const x = filled([1 << 12]);
+    for (let i = 0; i < 50; ++i) await this.engine.runValues([[x, x, x], x, i % 2 ? x : null]);
+    await expectFailure(this.engine.runValues([[x, 3], x, null]));
+  },
   async inspections() {
     this.engine ??= await spinel.load(model('reshape'));
     const inputs = {data: filled([1 << 16]), shape: spinel.Tensor.from([2, 1 << 15], [2], 'int64')};
@@ -86,7 +92,7 @@ const work = {
 // Rounds before the measure, rounds measured, and MiB that they may add: V8's heap and malloc's arenas settle slowly.
 const plans = {engines: [10, 60, 60], failures: [10, 60, 12], runs: [10, 150, 12], unplanned: [10, 100, 100],
   cancelled: [10, 60, 40], images: [20, 60, 40], batches: [20, 40, 40],
-  inspections: [10, 60, 40], strings: [10, 60, 40], workers: [10, 40, 40]};
+  inspections: [10, 60, 40], sequences: [10, 60, 40], strings: [10, 60, 40], workers: [10, 40, 40]};
 
 async function settle() {
   // Finalizers run in turns of their own after a collection.
