@@ -27,15 +27,16 @@ type Engine struct {
 // TensorInfo describes an input or output.
 type TensorInfo struct {
 	Name      string
-	DType     DType    // What a run takes or gives.
-	Shape     []int64  // -1 where a dim is dynamic.
-	DimNames  []string // One a dim: the name or expression of a dynamic dim, else "".
-	HasRank   bool     // Whether the model says the rank; if not, Shape is empty.
-	BatchAxis int      // The axis that is split over the SPAs; -1: none.
-	Kind      Kind     // But for tensors the name alone means something.
+	DType     DType       // What a run takes or gives.
+	Shape     []int64     // -1 where a dim is dynamic.
+	DimNames  []string    // One a dim: the name or expression of a dynamic dim, else "".
+	HasRank   bool        // Whether the model says the rank; if not, Shape is empty.
+	BatchAxis int         // The axis that is split over the SPAs; -1: none.
+	Kind      Kind        // Of others than tensors Name and Element alone mean something.
+	Element   *TensorInfo // What is in a sequence or an optional, without a name; nil for a tensor.
 }
 
-// Kind is what an input or output is. A model with others than tensors can be described, but not run.
+// Kind is what an input or output is. A model with others than tensors is run by RunValues.
 type Kind int32
 
 // The kinds of inputs and outputs.
@@ -140,9 +141,14 @@ func (e *Engine) describe() error {
 }
 
 func tensorInfo(c *C.spinel_tensor_info) TensorInfo {
+	var element *TensorInfo
+	if c.element != nil {
+		info := tensorInfo(c.element)
+		element = &info
+	}
 	return TensorInfo{Name: C.GoString(c.name), DType: DType(c.dtype), Shape: int64s(c.dims, c.rank),
 		DimNames: texts(c.dim_names, c.rank), HasRank: c.has_rank != 0, BatchAxis: int(c.batch_axis),
-		Kind: Kind(c.kind)}
+		Kind: Kind(c.kind), Element: element}
 }
 
 // Inputs describes what Run takes, in its order.

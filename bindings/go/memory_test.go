@@ -90,6 +90,13 @@ func use(t *testing.T, image string) {
 	_, err = shapes.LayerValues()
 	need(t, err)
 	useData(t, image)
+	row := filled(t, 1, 2)
+	values := engine("values")
+	for _, x := range []*spinel.Tensor{row, filled(t, 1, 2, 2)} {
+		_, err = values.RunValues(stoppable, spinel.Sequence{row, row}, x, row)
+	}
+	fails(t, err, spinel.ErrInvalidArgument, "")
+	need(t, values.Close())
 	stop()
 	_, err = two.Run(stoppable, x, x)
 	cancelled(t, err, context.Canceled)

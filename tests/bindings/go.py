@@ -18,7 +18,6 @@ prefix = scratch / 'prefix'
 
 # What the binding has no use for, and why.
 left_out = {
-    'spinel_(value_.*|engine_run_values)': 'models of sequences are for the other languages',
     'spinel_cancel_token_is_cancelled': 'contexts say it',
     'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'the command does it',
     'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'the command does it',
