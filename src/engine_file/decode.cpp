@@ -251,9 +251,11 @@ class GraphDecoder {
     ids(node.inputs);
     ids(node.outputs);
     const graph::Recipe made_of = recipe();
-    // Of what has no result passes leave nothing, and kernels write output 0 unasked.
+    // Of what has no result passes leave nothing, and kernels write output 0 unasked, but for recurrent ones.
+    const bool asks = made_of.op == "LSTM" || made_of.op == "GRU" || made_of.op == "RNN";
     if (std::ranges::all_of(node.outputs, [](ValueId id) { return id == no_value; }) ||
-        ((made_of.domain == cpu::native_domain || !made_of.kernel.empty()) && node.outputs[0] == no_value))
+        ((made_of.domain == cpu::native_domain || !made_of.kernel.empty()) && !asks &&
+         node.outputs[0] == no_value))
       in_.damaged(fmt::format("node '{}' has no result", node.name));
     try {
       node.op = cpu::make_op(made_of, node.inputs.size(), node.outputs.size(), isa_, custom_ops_);

@@ -78,7 +78,10 @@ void require_same(const Tensor& a, const Tensor& b) {
 
 std::set<std::string, std::less<>> operators_of(const Graph& graph) {
   std::set<std::string, std::less<>> names;
-  for (const graph::Node& node : graph.nodes) names.emplace(node.op->name());
+  for (const graph::Node& node : graph.nodes) {
+    names.emplace(node.op->name());
+    for (const auto& subgraph : node.subgraphs) names.merge(operators_of(*subgraph));
+  }
   return names;
 }
 

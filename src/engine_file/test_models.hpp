@@ -204,6 +204,31 @@ inline EngineModel control_flow() {
           {"If", "Loop", "SequenceAt"}};
 }
 
+/// A branch with packed weights, and a recurrent layer that is asked for its last state alone.
+inline EngineModel branches() {
+  static ModelGraph then_branch("then"), else_branch("else");
+  static const bool made = [] {
+    then_branch.constant("w", random_floats({16, 8, 3}, 2)).constant("b", random_floats({16}, 3));
+    then_branch.node("Conv", {"x", "w", "b"}, {"c"}, {{"pads", std::vector<int64_t>{1, 1}}}, "conv");
+    then_branch.node("Relu", {"c"}, {"r"});
+    then_branch.node("Transpose", {"r"}, {"steps"}, {{"perm", std::vector<int64_t>{2, 0, 1}}});
+    then_branch.constant("wx", random_floats({1, 16, 16}, 4)).constant("wh", random_floats({1, 16, 4}, 5));
+    then_branch.node("LSTM", {"steps", "wx", "wh"}, {"", "h"}, {{"hidden_size", int64_t{4}}}, "lstm");
+    then_branch.output("h", DType::float32);
+    else_branch.node("Identity", {"x"}, {"same"}).output("same", DType::float32);
+    return true;
+  }();
+  ModelGraph g("branches");
+  g.input("x", DType::float32, {std::string("n"), 8, std::string("length")})
+      .input("flag", DType::boolean, {});
+  g.node("If", {"flag"}, {"y"}, {{"then_branch", &then_branch}, {"else_branch", &else_branch}}, "choice");
+  g.output("y", DType::float32);
+  return {"branches",
+          g.model(),
+          {random_floats({2, 8, 12}, 1), Tensor::scalar(made)},
+          {"If", "NhwcConv", "LSTM"}};
+}
+
 /// Operators with a float type of their own, converted: Cast, ConstantOfShape, Resize.
 inline EngineModel converted() {
   ModelGraph g("converted");
@@ -232,6 +257,7 @@ inline std::vector<EngineModel> engine_models() {
           encoder(),
           chains(),
           control_flow(),
+          branches(),
           converted()};
 }
 

@@ -91,6 +91,21 @@ void require_reducible(Reduction reduction, DType dtype) {
     fail(ErrorCode::unsupported, "elements of {} cannot be added, multiplied or compared", dtype_name(dtype));
 }
 
+ScatterTarget::ScatterTarget(RunContext& context, Reduction reduction) {
+  const Tensor& x = context.input(0);
+  is_wide_ = (x.dtype() == DType::float16 || x.dtype() == DType::bfloat16) &&
+             (reduction == Reduction::add || reduction == Reduction::mul);
+  // Output 0 may lie where input 0 does.
+  if (is_wide_) wide_ = convert(x, DType::float32);
+  updates_ = is_wide_ ? convert(context.input(2), DType::float32) : context.input(2);
+  output_ = &context.output(0, x.dtype(), x.dims());
+  if (!is_wide_) copy_elements(x, *output_);
+}
+
+void ScatterTarget::store() {
+  if (is_wide_) copy_elements(convert(wide_, output_->dtype()), *output_);
+}
+
 void scatter_range(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y, int64_t to,
                    int64_t count) {
   if (reduction == Reduction::none) return copy_range(updates, from, y, to, count);

@@ -44,8 +44,7 @@ class ScatterElements final : public Op {
     if (!fits)
       fail(ErrorCode::invalid_argument, "data {}, indices {} and updates {} do not fit together", describe(x),
            describe(indices), describe(updates));
-    Tensor& y = context.output(0, x.dtype(), x.dims());
-    copy_elements(x, y);
+    ScatterTarget target(context, reduction_);
     const std::vector<int64_t> strides = row_major_strides(x.dims());
     const IndexReader picks(indices);
     const int64_t count = indices.element_count();
@@ -61,12 +60,13 @@ class ScatterElements final : public Op {
       for (int64_t k = 0; k < line; ++k)
         places[static_cast<size_t>(k)] =
             at + picks.within(i + k, size) * strides[axis] + (axis == last ? 0 : k);
-      scatter_places(reduction_, updates, i, y, places);
+      scatter_places(reduction_, target.updates(), i, target.y(), places);
       for (size_t d = last; d-- > 0;) {
         if (++place[d] < indices.dims()[d]) break;
         place[d] = 0;
       }
     }
+    target.store();
   }
 
  private:

@@ -47,8 +47,7 @@ class ScatterND final : public Op {
     if (updates.dims() != wanted)
       fail(ErrorCode::invalid_argument, "updates {} must have the shape {}", describe(updates),
            dims_text(wanted));
-    Tensor& y = context.output(0, x.dtype(), x.dims());
-    copy_elements(x, y);
+    ScatterTarget target(context, reduction_);
     const int64_t inner = dim_product(x.dims(), static_cast<size_t>(tuple), x.dims().size());
     const int64_t tuples = dim_product(indices.dims(), 0, indices.dims().size() - 1);
     const IndexReader picks(indices);
@@ -58,8 +57,9 @@ class ScatterND final : public Op {
         const int64_t size = x.dims()[static_cast<size_t>(k)];
         place = place * size + picks.within(i * tuple + k, size);
       }
-      scatter_range(reduction_, updates, i * inner, y, place * inner, inner);
+      scatter_range(reduction_, target.updates(), i * inner, target.y(), place * inner, inner);
     }
+    target.store();
   }
 
  private:

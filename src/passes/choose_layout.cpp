@@ -366,6 +366,11 @@ class Layout : private LayoutValues {
 
 }  // namespace
 
-size_t choose_layout(Graph& graph, const Settings& settings) { return Layout(graph, settings).run(); }
+size_t choose_layout(Graph& graph, const Settings& settings) {
+  size_t changes = 0;
+  for (graph::Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) changes += choose_layout(*subgraph, settings);
+  return changes + Layout(graph, settings).run();
+}
 
 }  // namespace spinel::passes

@@ -200,6 +200,11 @@ class Fuser {
 
 }  // namespace
 
-size_t fuse_epilogue(Graph& graph, const Settings&) { return Fuser(graph).run(); }
+size_t fuse_epilogue(Graph& graph, const Settings& settings) {
+  size_t changes = 0;
+  for (graph::Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) changes += fuse_epilogue(*subgraph, settings);
+  return changes + Fuser(graph).run();
+}
 
 }  // namespace spinel::passes

@@ -311,6 +311,11 @@ class Lift {
 
 }  // namespace
 
-size_t lift_conv1d(Graph& graph, const Settings&) { return Lift(graph).run(); }
+size_t lift_conv1d(Graph& graph, const Settings& settings) {
+  size_t changes = 0;
+  for (graph::Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) changes += lift_conv1d(*subgraph, settings);
+  return changes + Lift(graph).run();
+}
 
 }  // namespace spinel::passes

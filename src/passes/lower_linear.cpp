@@ -31,6 +31,8 @@ std::optional<Tensor> as_bias(const Tensor& c, float beta, int64_t columns) {
 
 size_t lower_linear(Graph& graph, const Settings& settings) {
   size_t changes = 0;
+  for (Node& node : graph.nodes)
+    for (auto& subgraph : node.subgraphs) changes += lower_linear(*subgraph, settings);
   std::vector<int> uses = graph.use_counts();
   for (Node& node : graph.nodes) {
     check_load_cancelled();

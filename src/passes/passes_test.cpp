@@ -174,3 +174,32 @@ TEST_CASE("passes: float32 on a float16 model computes in float32", "[passes]") 
   const Tensor y = run(graph, Tensor::from<float>({2}, {1, 1}));
   CHECK(y.data<float>()[0] == static_cast<float>(Half(0.1f)));
 }
+
+TEST_CASE("passes: what stands in a branch is lowered as what stands outside", "[passes]") {
+  ModelGraph branch("branch");
+  branch.constant("w", random_floats({16, 8, 3}, 2)).constant("b", random_floats({16}, 3));
+  branch.node("Conv", {"x", "w", "b"}, {"c"}, {{"pads", std::vector<int64_t>{1, 1}}})
+      .node("Relu", {"c"}, {"r"});
+  branch.node("GlobalAveragePool", {"r"}, {"m"}).node("Flatten", {"m"}, {"f"});
+  branch.constant("v", random_floats({5, 16}, 4));
+  branch.node("Gemm", {"f", "v"}, {"g"}, {{"transB", int64_t{1}}}).output("g", DType::float32);
+  ModelGraph model;
+  model.input("x", DType::float32, {std::string("n"), 8, std::string("length")});
+  model.node("ReduceMax", {"x"}, {"most"}, {{"keepdims", int64_t{0}}}).constant("zero", Tensor::scalar(0.0F));
+  model.node("Greater", {"most", "zero"}, {"flag"});
+  model.node("If", {"flag"}, {"y"}, {{"then_branch", &branch}, {"else_branch", &branch}});
+  model.output("y", DType::float32);
+  const Tensor x = random_floats({2, 8, 12}, 1);
+  const Tensor expected = run(import(model), x);
+  graph::Graph graph = import(model);
+  passes::run_pipeline(graph, {});
+  const auto choice =
+      std::ranges::find_if(graph.nodes, [](const graph::Node& n) { return n.op->name() == "If"; });
+  REQUIRE(choice != graph.nodes.end());
+  for (const auto& inner : choice->subgraphs) {
+    CHECK(count(*inner, "NhwcConv") == 1);
+    CHECK(count(*inner, "Linear") == 1);
+    CHECK(count(*inner, "Relu") == 0);
+  }
+  CHECK(test::relative_error(run(graph, x), expected) < 1e-6);
+}
