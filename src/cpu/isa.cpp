@@ -1,5 +1,9 @@
 #include "cpu/isa.hpp"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "base/text.hpp"
 #include "cpu/byte_kernels.hpp"
 #include "cpu/half_kernels.hpp"
@@ -18,8 +22,11 @@ bool has_avx512() {
 bool has_avx512_vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 #if defined(SPINEL_HAS_AVX512_FP16)
+// Clang 14 compiles AVX512-FP16 without knowing its name here: bit 23 of EDX.
 bool has_avx512_fp16() {
-  return has_avx512() && __builtin_cpu_supports("avx512fp16") && __builtin_cpu_supports("avx512vnni");
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx512() && __builtin_cpu_supports("avx512vnni") &&
+         __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 23 & 1U) != 0;
 }
 #endif
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
