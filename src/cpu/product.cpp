@@ -277,8 +277,16 @@ bool all_finite(const Tensor& tensor) {
   return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
 }
 
+/// Whether most weights are zeros, so that a result may come from a row's small elements alone, as one of a
+/// bank of filters does: fixed point would have rounded them to the size of the large ones.
+bool picks_elements(const Tensor& weights) {
+  const Tensor wide = ops::to_float32(weights);
+  return 4 * std::ranges::count(wide.data<float>(), 0.0F) > 3 * weights.element_count();
+}
+
 int64_t choose_half_chunk(const Isa& isa, DType dtype, const Tensor& weights, int64_t wanted) {
   if (dtype != DType::float16 || isa.half_kernels == nullptr || !all_finite(weights)) return 0;
+  if (isa.half_kernels->prepare_rows != nullptr && picks_elements(weights)) return 0;
   return wanted != 0 ? wanted : isa.half_kernels->default_chunk;
 }
 

@@ -75,8 +75,9 @@ def labels(run, dtype):
 
 # What may be called right: the cat's two best classes are as good as equal.
 LABELS = {"cat.png": ("tabby", "tiger cat", "Egyptian cat"), "coffee.jpg": ("espresso",), "rocket.jpg": ("missile",)}
-# Rounding the weights alone to float16 changes these random networks by 5e-3 and 1e-2.
-FLOAT16 = {"efficientnet_b0": 1e-2, "efficientnet_v2_s": 2e-2}
+# Rounding the weights alone to float16 changes these random networks by 5e-3 and 1e-2; what fixed point rounds beside
+# that moves the second by 7e-3 to 2.1e-2, without order in the number of bits.
+FLOAT16 = {"efficientnet_b0": 1e-2, "efficientnet_v2_s": 4e-2}
 NETWORKS = [Network(name, "classification", torchvision_network(name), float16=FLOAT16.get(name, 3e-3))
             for name in SIZES]
 NETWORKS.append(Network("efficientnet_lite0", "classification", shipped, check=labels, real_weights=True))

@@ -3,16 +3,16 @@
 //
 // A chunk of a row of A is scaled by a power of two so that its greatest element takes row_bits bits, a
 // column of B by a factor that lets no sum of a chunk leave 32 bits. Sums of a chunk are exact; they are
-// scaled back and added in float32. float16 has 11 bits: elements of A down to a quarter of the chunk's
-// greatest keep all of them, smaller ones lose what is below 2^-13 of the greatest, whose own rounding is as
+// scaled back and added in float32. float16 has 11 bits: elements of A down to an eighth of the chunk's
+// greatest keep all of them, smaller ones lose what is below 2^-14 of the greatest, whose own rounding is as
 // large. A chunk with an infinity or a NaN is left as it is and computed in float32.
 #include "cpu/arch/half_tiles.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
 namespace {
 
-constexpr int row_bits = 13;
-/// The scale of a chunk that is left as float16.
+constexpr int row_bits = 14;
+/// The scale of a chunk that is left as float16: whatever its sum is, this makes zero of it.
 constexpr float as_it_is = -0.0F;
 
 inline bool is_left(float scale) { return __builtin_signbit(scale) != 0; }
@@ -38,18 +38,19 @@ struct FixedPoint {
     return to_float(sum) * (load(column_scales) * broadcast(*row_scale));
   }
 
-  /// The sums of chunks that were left as they are.
-  static void replace_rows(const Tile& t, const uint16_t* a, const float* scales, const uint16_t* b,
-                           int64_t depth, float* sums, int64_t rows, int64_t vectors) {
+  /// Adds the sums of chunks that were left as they are, and count for zeros so far.
+  static void add_left_rows(const Tile& t, const uint16_t* a, const float* scales, const uint16_t* b,
+                            int64_t depth, float* sums, int64_t rows, int64_t vectors) {
     for (int64_t m = 0; m < rows; ++m)
       for (int64_t v = 0; v < vectors && is_left(scales[m * t.scale_stride]); ++v) {
         const Vec column_scales = load(t.column_scales + v * vector_floats);
-        Vec sum{};
+        float* const at = sums + (m * vectors + v) * vector_floats;
+        Vec sum = load(at);
         for (int64_t k = 0; k < depth; ++k) {
           const IntVec w = weights(b + (k / 2 * vectors + v) * 2 * vector_floats, k % 2 == 0);
           sum = fma(broadcast_half(a[m * t.a_stride + k]), to_float(w) * column_scales, sum);
         }
-        store(sums + (m * vectors + v) * vector_floats, sum);
+        store(at, sum);
       }
   }
 
@@ -193,7 +194,7 @@ bool prepare_rows(const uint16_t* from, int64_t from_stride, int64_t rows, int64
 
 extern const HalfKernels half_kernels;
 const HalfKernels half_kernels = {.arithmetic = "16-bit fixed point",
-                                  .default_chunk = 256,
+                                  .default_chunk = 128,
                                   .packed_size = packed_size<FixedPoint>,
                                   .pack_columns = pack_columns,
                                   .prepare_rows = prepare_rows,

@@ -33,9 +33,9 @@ struct Float16 {
     const Vec odd_sums = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
     return even_sums + odd_sums;
   }
-  static void replace_rows(const Tile& /*t*/, const uint16_t* /*a*/, const float* /*scales*/,
-                           const uint16_t* /*b*/, int64_t /*depth*/, float* /*sums*/, int64_t /*rows*/,
-                           int64_t /*vectors*/) {}
+  static void add_left_rows(const Tile& /*t*/, const uint16_t* /*a*/, const float* /*scales*/,
+                            const uint16_t* /*b*/, int64_t /*depth*/, float* /*sums*/, int64_t /*rows*/,
+                            int64_t /*vectors*/) {}
 };
 
 void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,

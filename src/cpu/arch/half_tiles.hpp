@@ -42,14 +42,15 @@ struct Tile {
   int64_t ahead_step;  ///< as many bytes a pair of the depth.
 };
 
-/// The sums of depth products, at most a chunk, as float32 [Rows][Vectors * vector_floats].
+/// The sums of depth products, at most a chunk, as float32 [Rows][Vectors * vector_floats]; added to what is
+/// there.
 ///
 /// `Arithmetic` has the types Sum and Pairs, load_pairs, broadcast_pair, multiply_add, and widen, which makes
 /// float32 of the sums given the scales of row and columns; replace_rows puts right the rows that it cannot
 /// do.
 template <class Arithmetic, int Rows, int Vectors>
 void multiply_chunk(const Tile& t, const uint16_t* a, const float* scales, const uint16_t* b, int64_t depth,
-                    const char* ahead, float* sums) {
+                    const char* ahead, bool adds, float* sums) {
   typename Arithmetic::Sum acc[Rows][Vectors];
 #pragma GCC unroll 16
   for (int m = 0; m < Rows; ++m)
@@ -79,30 +80,39 @@ void multiply_chunk(const Tile& t, const uint16_t* a, const float* scales, const
     a5 += 2 * sizeof *a;
     a10 += 2 * sizeof *a;
   }
+  const auto widened = [&](int m, int v) {
+    return Arithmetic::widen(acc[m][v], scales + m * t.scale_stride, t.column_scales + v * vector_floats);
+  };
+  if (adds) {
 #pragma GCC unroll 16
-  for (int m = 0; m < Rows; ++m)
+    for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 4
-    for (int v = 0; v < Vectors; ++v)
-      store(sums + (m * Vectors + v) * vector_floats,
-            Arithmetic::widen(acc[m][v], scales + m * t.scale_stride, t.column_scales + v * vector_floats));
+      for (int v = 0; v < Vectors; ++v) {
+        float* sum = sums + (m * Vectors + v) * vector_floats;
+        store(sum, load(sum) + widened(m, v));
+      }
+  } else {
+#pragma GCC unroll 16
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) store(sums + (m * Vectors + v) * vector_floats, widened(m, v));
+  }
 }
 
-/// C = from + sums, a tile's [rows][vectors * vector_floats].
-inline void add_sums(const Tile& t, const float* sums, int64_t rows, int64_t vectors, const float* from,
-                     int64_t from_stride) {
+/// C = start + sums, a tile's [rows][vectors * vector_floats].
+inline void add_sums(const Tile& t, const float* sums, int64_t rows, int64_t vectors) {
   for (int64_t m = 0; m < rows; ++m)
     for (int64_t v = 0; v < vectors; ++v, sums += vector_floats) {
       const int64_t n = v * vector_floats;
       const int64_t left = t.columns - n;
       Vec x = load(sums);
-      if (from != nullptr) x += load_some(from + m * from_stride + n, left);
+      if (t.start != nullptr) x += load_some(t.start + m * t.start_stride + n, left);
       store_some(t.c + m * t.c_stride + n, x, left);
     }
 }
 
-/// Y = activation(from + sums + bias + residual); in C without Y.
-inline void finish_tile(const Tile& t, const float* sums, int64_t rows, int64_t vectors, const float* from,
-                        int64_t from_stride) {
+/// Y = activation(start + sums + bias + residual); in C without Y.
+inline void finish_tile(const Tile& t, const float* sums, int64_t rows, int64_t vectors) {
   const bool activates = t.epilogue->activation > Activation::clamp;
   const bool clamps = t.epilogue->activation == Activation::clamp;
   const Vec low = broadcast(t.epilogue->low);
@@ -112,7 +122,7 @@ inline void finish_tile(const Tile& t, const float* sums, int64_t rows, int64_t 
       const int64_t n = v * vector_floats;
       const int64_t left = t.columns - n;
       Vec x = load(sums) + load(t.bias + n);
-      if (from != nullptr) x += load_some(from + m * from_stride + n, left);
+      if (t.start != nullptr) x += load_some(t.start + m * t.start_stride + n, left);
       if (t.residual != nullptr) x += load_some(t.residual + m * t.residual_stride + n, left);
       if (clamps) x = clamp(x, low, high);
       if (t.y != nullptr && !activates)
@@ -131,20 +141,18 @@ inline void finish_tile(const Tile& t, const float* sums, int64_t rows, int64_t 
 template <class Arithmetic, int Rows, int Vectors>
 void multiply_tile(const Tile& t) {
   alignas(64) float sums[Rows * Vectors * vector_floats];
-  const float* from = t.start;
-  int64_t from_stride = t.start_stride;
   const float* scales = t.scales;
   for (int64_t k = 0; k < t.depth; k += t.chunk, ++scales) {
     const int64_t depth = t.depth - k < t.chunk ? t.depth - k : t.chunk;
     const uint16_t* const b = t.b + k * Vectors * vector_floats;
     multiply_chunk<Arithmetic, Rows, Vectors>(t, t.a + k, scales, b, depth, t.ahead + k / 2 * t.ahead_step,
-                                              sums);
-    if (!t.all_finite) Arithmetic::replace_rows(t, t.a + k, scales, b, depth, sums, Rows, Vectors);
-    if (t.finishes && k + depth == t.depth) return finish_tile(t, sums, Rows, Vectors, from, from_stride);
-    add_sums(t, sums, Rows, Vectors, from, from_stride);
-    from = t.c;
-    from_stride = t.c_stride;
+                                              k > 0, sums);
+    if (!t.all_finite) Arithmetic::add_left_rows(t, t.a + k, scales, b, depth, sums, Rows, Vectors);
   }
+  if (t.finishes)
+    finish_tile(t, sums, Rows, Vectors);
+  else
+    add_sums(t, sums, Rows, Vectors);
 }
 
 using TileFunction = void (*)(const Tile&);
