@@ -4,49 +4,60 @@
 
 namespace spinel {
 
+namespace {
+
 // Both directions use the "magic number" technique of F. Giesen (public domain, "half-float conversions"):
-// the rounding of float addition does the work for denormals, integer arithmetic for the rest.
-uint16_t float_to_half(float value) noexcept {
+// the rounding of float addition does the work for denormals, integer arithmetic for the rest. Every case is
+// computed and one chosen, so that loops over them become vector code.
+
+/// Without a branch, whatever the compiler makes of `condition ? a : b`.
+inline uint32_t choose(bool condition, uint32_t a, uint32_t b) noexcept {
+  const uint32_t mask = 0u - static_cast<uint32_t>(condition);
+  return (a & mask) | (b & ~mask);
+}
+
+inline uint16_t to_half(float value) noexcept {
   constexpr uint32_t infinity32 = 0x7f800000u;
   constexpr uint32_t first_overflow = (127u + 16u) << 23;
   constexpr uint32_t first_normal = (127u - 14u) << 23;
   constexpr uint32_t denormal_magic = ((127u - 15u) + (23u - 10u) + 1u) << 23;
-  uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint32_t sign = bits & 0x80000000u;
-  bits ^= sign;
-  uint32_t half;
-  if (bits >= first_overflow) {
-    half = bits > infinity32 ? 0x7e00u | ((bits >> 13) & 0x3ffu) : 0x7c00u;
-  } else if (bits < first_normal) {
-    const float shifted = std::bit_cast<float>(bits) + std::bit_cast<float>(denormal_magic);
-    half = std::bit_cast<uint32_t>(shifted) - denormal_magic;
-  } else {
-    const uint32_t odd = (bits >> 13) & 1u;
-    half = (bits + ((15u - 127u) << 23) + 0xfffu + odd) >> 13;
-  }
+  const uint32_t signed_bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = signed_bits & 0x80000000u;
+  const uint32_t bits = signed_bits ^ sign;
+  const uint32_t nan = 0x7e00u | ((bits >> 13) & 0x3ffu);
+  const uint32_t overflow = choose(bits > infinity32, nan, 0x7c00u);
+  const float shifted = std::bit_cast<float>(bits) + std::bit_cast<float>(denormal_magic);
+  const uint32_t denormal = std::bit_cast<uint32_t>(shifted) - denormal_magic;
+  const uint32_t odd = (bits >> 13) & 1u;
+  const uint32_t normal = (bits + ((15u - 127u) << 23) + 0xfffu + odd) >> 13;
+  const uint32_t half =
+      choose(bits >= first_overflow, overflow, choose(bits < first_normal, denormal, normal));
   return static_cast<uint16_t>(half | (sign >> 16));
 }
 
-float half_to_float(uint16_t bits) noexcept {
+inline float to_float(uint16_t bits) noexcept {
   constexpr uint32_t exponent_mask = 0x7c00u << 13;
   constexpr uint32_t magic = 113u << 23;
-  uint32_t out = (bits & 0x7fffu) << 13;
-  const uint32_t exponent = out & exponent_mask;
-  out += (127u - 15u) << 23;
-  if (exponent == exponent_mask) {
-    out += (128u - 16u) << 23;
-  } else if (exponent == 0) {
-    out += 1u << 23;
-    out = std::bit_cast<uint32_t>(std::bit_cast<float>(out) - std::bit_cast<float>(magic));
-  }
+  const uint32_t shifted = (bits & 0x7fffu) << 13;
+  const uint32_t exponent = shifted & exponent_mask;
+  const uint32_t normal = shifted + ((127u - 15u) << 23);
+  const uint32_t infinite = normal + ((128u - 16u) << 23);
+  const uint32_t denormal =
+      std::bit_cast<uint32_t>(std::bit_cast<float>(normal + (1u << 23)) - std::bit_cast<float>(magic));
+  const uint32_t out = choose(exponent == exponent_mask, infinite, choose(exponent == 0, denormal, normal));
   return std::bit_cast<float>(out | (static_cast<uint32_t>(bits & 0x8000u) << 16));
 }
 
+}  // namespace
+
+uint16_t float_to_half(float value) noexcept { return to_half(value); }
+float half_to_float(uint16_t bits) noexcept { return to_float(bits); }
+
 void floats_to_halves(const float* from, Half* to, size_t count) noexcept {
-  for (size_t i = 0; i < count; ++i) to[i].bits = float_to_half(from[i]);
+  for (size_t i = 0; i < count; ++i) to[i].bits = to_half(from[i]);
 }
 void halves_to_floats(const Half* from, float* to, size_t count) noexcept {
-  for (size_t i = 0; i < count; ++i) to[i] = half_to_float(from[i].bits);
+  for (size_t i = 0; i < count; ++i) to[i] = to_float(from[i].bits);
 }
 
 Half::Half(float value) noexcept : bits(float_to_half(value)) {}

@@ -259,8 +259,13 @@ Tensor convert(const Tensor& tensor, DType dtype) {
       for (size_t begin = 0; begin < source.size(); begin += convert_piece) {
         check_load_cancelled();
         const size_t end = std::min(source.size(), begin + convert_piece);
-        for (size_t i = begin; i < end; ++i)
-          target[i] = convert_value<decltype(from), decltype(to)>(source[i]);
+        if constexpr (std::is_same_v<decltype(from), Half> && std::is_same_v<decltype(to), float>)
+          halves_to_floats(&source[begin], &target[begin], end - begin);
+        else if constexpr (std::is_same_v<decltype(from), float> && std::is_same_v<decltype(to), Half>)
+          floats_to_halves(&source[begin], &target[begin], end - begin);
+        else
+          for (size_t i = begin; i < end; ++i)
+            target[i] = convert_value<decltype(from), decltype(to)>(source[i]);
       }
     });
   });

@@ -1,6 +1,8 @@
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include <spinel/tensor.hpp>
 
@@ -31,6 +33,24 @@ TEST_CASE("half: rounds to nearest even, overflows to infinity, keeps denormals"
   CHECK(float_to_half(std::ldexp(3.0f, -25)) == 2);
   CHECK(float_to_half(-0.0f) == 0x8000);
   CHECK((float_to_half(std::numeric_limits<float>::quiet_NaN()) & 0x7fff) > 0x7c00);
+}
+
+TEST_CASE("half: many at once are what each is alone", "[base]") {
+  std::vector<Half> halves(65536);
+  for (uint32_t bits = 0; bits < 65536; ++bits) halves[bits].bits = static_cast<uint16_t>(bits);
+  std::vector<float> floats(halves.size());
+  halves_to_floats(halves.data(), floats.data(), halves.size());
+  // Between neighbours, too, where rounding decides; overflow and denormals are among them.
+  std::vector<float> inputs;
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    const float each = half_to_float(static_cast<uint16_t>(bits));
+    REQUIRE(std::bit_cast<uint32_t>(floats[bits]) == std::bit_cast<uint32_t>(each));
+    for (const float factor : {1.0F, 1.0003F, 1.00048828125F, 1.0007F, 3e-5F})
+      inputs.push_back(each * factor);
+  }
+  std::vector<Half> rounded(inputs.size());
+  floats_to_halves(inputs.data(), rounded.data(), inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) REQUIRE(rounded[i].bits == float_to_half(inputs[i]));
 }
 
 TEST_CASE("bfloat16: rounds to nearest even and keeps NaN", "[base]") {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/half.hpp"
 #include "base/text.hpp"
 
 namespace spinel::ops {
@@ -36,7 +37,12 @@ To convert_one(From value) {
 
 template <class From, class To>
 void convert_all(const From* from, To* to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) to[i] = convert_one<From, To>(from[i]);
+  if constexpr (std::is_same_v<From, Half> && std::is_same_v<To, float>)
+    halves_to_floats(from, to, static_cast<size_t>(count));
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Half>)
+    floats_to_halves(from, to, static_cast<size_t>(count));
+  else
+    for (int64_t i = 0; i < count; ++i) to[i] = convert_one<From, To>(from[i]);
 }
 
 template <class Fn>

@@ -33,6 +33,23 @@ C reduced(Reduction reduction, C a, C b) {
   return b;
 }
 
+/// Calls fn with the reduction as a constant, so that a loop does not choose at each element.
+template <class Fn>
+void with_reduction(Reduction reduction, Fn&& fn) {
+  switch (reduction) {
+    case Reduction::add:
+      return fn([] { return Reduction::add; });
+    case Reduction::mul:
+      return fn([] { return Reduction::mul; });
+    case Reduction::min:
+      return fn([] { return Reduction::min; });
+    case Reduction::max:
+      return fn([] { return Reduction::max; });
+    case Reduction::none:
+      return fn([] { return Reduction::none; });
+  }
+}
+
 template <class C>
 void reduce_range(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y, int64_t to,
                   int64_t count) {
@@ -44,32 +61,22 @@ void reduce_range(Reduction reduction, const Tensor& updates, int64_t from, Tens
     const C* a = load(y, to + done, length, buffer_a);
     const C* b = load(updates, from + done, length, buffer_b);
     C* target = store_target(y, to + done, buffer_y);
-    for (int64_t i = 0; i < length; ++i) target[i] = reduced(reduction, a[i], b[i]);
+    with_reduction(reduction, [&](auto constant) {
+      for (int64_t i = 0; i < length; ++i) target[i] = reduced(constant(), a[i], b[i]);
+    });
     store(target, y, to + done, length);
   }
 }
 
-/// Elements that are stored as S and reduced as C.
-template <class C, class S>
-void reduce_places(Reduction reduction, const S* updates, S* y, std::span<const int64_t> places) {
-  const auto each = [&](auto constant) {
+template <class S, class U>
+void reduce_places(Reduction reduction, const U* updates, S* y, std::span<const int64_t> places) {
+  using C = std::conditional_t<std::is_integral_v<S>, S, float>;
+  with_reduction(reduction, [&](auto constant) {
     for (size_t i = 0; i < places.size(); ++i) {
       S& to = y[places[i]];
       to = S(reduced(constant(), static_cast<C>(to), static_cast<C>(updates[i])));
     }
-  };
-  switch (reduction) {
-    case Reduction::add:
-      return each([] { return Reduction::add; });
-    case Reduction::mul:
-      return each([] { return Reduction::mul; });
-    case Reduction::min:
-      return each([] { return Reduction::min; });
-    case Reduction::max:
-      return each([] { return Reduction::max; });
-    case Reduction::none:
-      return each([] { return Reduction::none; });
-  }
+  });
 }
 
 }  // namespace
@@ -97,7 +104,6 @@ ScatterTarget::ScatterTarget(RunContext& context, Reduction reduction) {
              (reduction == Reduction::add || reduction == Reduction::mul);
   // Output 0 may lie where input 0 does.
   if (is_wide_) wide_ = convert(x, DType::float32);
-  updates_ = is_wide_ ? convert(context.input(2), DType::float32) : context.input(2);
   output_ = &context.output(0, x.dtype(), x.dims());
   if (!is_wide_) copy_elements(x, *output_);
 }
@@ -123,16 +129,19 @@ void scatter_range(Reduction reduction, const Tensor& updates, int64_t from, Ten
 
 void scatter_places(Reduction reduction, const Tensor& updates, int64_t from, Tensor& y,
                     std::span<const int64_t> places) {
+  const auto run = [&](auto to, auto with) {
+    reduce_places(reduction, updates.data<decltype(with)>().data() + from, y.data<decltype(to)>().data(),
+                  places);
+  };
   switch (y.dtype()) {
     case DType::float32:
-      return reduce_places<float>(reduction, updates.data<float>().data() + from, y.data<float>().data(),
-                                  places);
+      if (updates.dtype() == DType::float16) return run(float{}, Half{});
+      if (updates.dtype() == DType::bfloat16) return run(float{}, BFloat16{});
+      return run(float{}, float{});
     case DType::float16:
-      return reduce_places<float>(reduction, updates.data<Half>().data() + from, y.data<Half>().data(),
-                                  places);
+      return run(Half{}, Half{});
     case DType::int64:
-      return reduce_places<int64_t>(reduction, updates.data<int64_t>().data() + from,
-                                    y.data<int64_t>().data(), places);
+      return run(int64_t{}, int64_t{});
     default:
       for (size_t i = 0; i < places.size(); ++i)
         scatter_range(reduction, updates, from + static_cast<int64_t>(i), y, places[i], 1);

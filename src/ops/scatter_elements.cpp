@@ -60,7 +60,7 @@ class ScatterElements final : public Op {
       for (int64_t k = 0; k < line; ++k)
         places[static_cast<size_t>(k)] =
             at + picks.within(i + k, size) * strides[axis] + (axis == last ? 0 : k);
-      scatter_places(reduction_, target.updates(), i, target.y(), places);
+      scatter_places(reduction_, updates, i, target.y(), places);
       for (size_t d = last; d-- > 0;) {
         if (++place[d] < indices.dims()[d]) break;
         place[d] = 0;

@@ -57,7 +57,7 @@ class ScatterND final : public Op {
         const int64_t size = x.dims()[static_cast<size_t>(k)];
         place = place * size + picks.within(i * tuple + k, size);
       }
-      scatter_range(reduction_, target.updates(), i * inner, target.y(), place * inner, inner);
+      scatter_range(reduction_, updates, i * inner, target.y(), place * inner, inner);
     }
     target.store();
   }
