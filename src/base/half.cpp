@@ -1,14 +1,14 @@
 #include "base/half.hpp"
 
 #include <bit>
+#include <cstring>
 
 namespace spinel {
 
 namespace {
 
 // Both directions use the "magic number" technique of F. Giesen (public domain, "half-float conversions"):
-// the rounding of float addition does the work for denormals, integer arithmetic for the rest. Every case is
-// computed and one chosen, so that loops over them become vector code.
+// the rounding of float addition does the work for denormals, integer arithmetic for the rest.
 
 /// Without a branch, whatever the compiler makes of `condition ? a : b`.
 inline uint32_t choose(bool condition, uint32_t a, uint32_t b) noexcept {
@@ -21,20 +21,23 @@ inline uint16_t to_half(float value) noexcept {
   constexpr uint32_t first_overflow = (127u + 16u) << 23;
   constexpr uint32_t first_normal = (127u - 14u) << 23;
   constexpr uint32_t denormal_magic = ((127u - 15u) + (23u - 10u) + 1u) << 23;
-  const uint32_t signed_bits = std::bit_cast<uint32_t>(value);
-  const uint32_t sign = signed_bits & 0x80000000u;
-  const uint32_t bits = signed_bits ^ sign;
-  const uint32_t nan = 0x7e00u | ((bits >> 13) & 0x3ffu);
-  const uint32_t overflow = choose(bits > infinity32, nan, 0x7c00u);
-  const float shifted = std::bit_cast<float>(bits) + std::bit_cast<float>(denormal_magic);
-  const uint32_t denormal = std::bit_cast<uint32_t>(shifted) - denormal_magic;
-  const uint32_t odd = (bits >> 13) & 1u;
-  const uint32_t normal = (bits + ((15u - 127u) << 23) + 0xfffu + odd) >> 13;
-  const uint32_t half =
-      choose(bits >= first_overflow, overflow, choose(bits < first_normal, denormal, normal));
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = bits & 0x80000000u;
+  bits ^= sign;
+  uint32_t half;
+  if (bits >= first_overflow) {
+    half = bits > infinity32 ? 0x7e00u | ((bits >> 13) & 0x3ffu) : 0x7c00u;
+  } else if (bits < first_normal) {
+    const float shifted = std::bit_cast<float>(bits) + std::bit_cast<float>(denormal_magic);
+    half = std::bit_cast<uint32_t>(shifted) - denormal_magic;
+  } else {
+    const uint32_t odd = (bits >> 13) & 1u;
+    half = (bits + ((15u - 127u) << 23) + 0xfffu + odd) >> 13;
+  }
   return static_cast<uint16_t>(half | (sign >> 16));
 }
 
+/// Computes every case and chooses one, so that a loop over it becomes vector code.
 inline float to_float(uint16_t bits) noexcept {
   constexpr uint32_t exponent_mask = 0x7c00u << 13;
   constexpr uint32_t magic = 113u << 23;
@@ -56,8 +59,19 @@ float half_to_float(uint16_t bits) noexcept { return to_float(bits); }
 void floats_to_halves(const float* from, Half* to, size_t count) noexcept {
   for (size_t i = 0; i < count; ++i) to[i].bits = to_half(from[i]);
 }
+
 void halves_to_floats(const Half* from, float* to, size_t count) noexcept {
-  for (size_t i = 0; i < count; ++i) to[i] = to_float(from[i].bits);
+  // Of blocks of a fixed size compilers make vectors without being asked to optimise more than usual.
+  constexpr size_t block = 16;
+  size_t i = 0;
+  for (; i + block <= count; i += block) {
+    uint16_t in[block];
+    float out[block];
+    std::memcpy(in, from + i, sizeof in);
+    for (size_t k = 0; k < block; ++k) out[k] = to_float(in[k]);
+    std::memcpy(to + i, out, sizeof out);
+  }
+  for (; i < count; ++i) to[i] = to_float(from[i].bits);
 }
 
 Half::Half(float value) noexcept : bits(float_to_half(value)) {}
