@@ -29,7 +29,10 @@ bool has_host_allocator() noexcept { return current != nullptr; }
 
 std::shared_ptr<void> map_block(size_t bytes) {
   const auto page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t size = (std::max<size_t>(bytes, 1) + page_bytes - 1) / page_bytes * page_bytes;
+  // A rest of more than half a huge page takes a whole one.
+  const bool rounds = bytes >= huge_page_bytes && bytes % huge_page_bytes > huge_page_bytes / 2;
+  const size_t unit = rounds ? huge_page_bytes : page_bytes;
+  const size_t size = (std::max<size_t>(bytes, 1) + unit - 1) / unit * unit;
   // Room to begin with a huge page; what is too much goes back, so that none is touched for a part of it.
   const size_t room = size < huge_page_bytes ? size : size + huge_page_bytes;
   void* mapped = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
