@@ -16,15 +16,14 @@ using graph::Dim;
 using graph::Shape;
 
 Dims output_dims(const ConvLayer& layer, const Dims& x) {
-  const auto axes =
-      ops::make_windows(layer.window, {x[0], x[3], x[1], x[2]}, {layer.kernel_h, layer.kernel_w});
-  return {x[0], axes[0].output, axes[1].output, layer.out_channels};
+  return window_output_dims(layer.depth_window, layer.window, x, layer.out_channels);
 }
 
 /// Whether the patches are the input itself.
 bool is_pointwise(const ConvLayer& layer) {
   const auto ones = [](const std::vector<int64_t>& list) { return std::ranges::count(list, 1) == 2; };
-  return layer.kernel_h == 1 && layer.kernel_w == 1 && ones(layer.window.strides) &&
+  return takes_planes_alone(layer.depth_window) && layer.kernel_h == 1 && layer.kernel_w == 1 &&
+         ones(layer.window.strides) &&
          (layer.window.auto_pad != ops::AutoPad::notset || std::ranges::count(layer.window.pads, 0) == 4);
 }
 
@@ -40,7 +39,7 @@ bool winograd_pays(const ConvLayer& layer, int64_t height, int64_t width) {
 
 /// [taps, channels]
 Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
-  const int64_t taps = layer.kernel_h * layer.kernel_w;
+  const int64_t taps = layer.taps();
   Tensor packed(DType::float32, {taps, layer.out_channels});
   const Tensor wide = ops::to_float32(weights);
   const float* from = wide.data<float>().data();
@@ -53,9 +52,12 @@ Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
 }  // namespace
 
 std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer) {
-  if (layer.group > 1 && layer.group == layer.in_channels && layer.group == layer.out_channels)
+  const bool is_flat = takes_planes_alone(layer.depth_window);
+  if (layer.group > 1 && layer.group == layer.in_channels && layer.group == layer.out_channels) {
+    if (!is_flat) return {};
     return {ConvAlgorithm::depthwise};
-  if (layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
+  }
+  if (is_flat && layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
       std::ranges::count(layer.window.strides, 1) == 2)
     return {ConvAlgorithm::winograd, ConvAlgorithm::product};
   return {ConvAlgorithm::product};
@@ -85,7 +87,7 @@ Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& w
   if (layer.algorithm == ConvAlgorithm::winograd) return pack_winograd_weights(*isa.kernels, layer, weights);
   const int64_t columns = layer.out_channels / layer.group;
   const int64_t channels = layer.in_channels / layer.group;
-  const int64_t taps = layer.kernel_h * layer.kernel_w;
+  const int64_t taps = layer.taps();
   if (layer.algorithm == ConvAlgorithm::depthwise) return pack_depthwise_weights(layer, weights);
   const int64_t depth = layer.depth();
   const int64_t group_size = packed_weights_size(isa, layer.half_chunk, depth, columns);
@@ -114,12 +116,12 @@ Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& w
 }
 
 std::string conv_text(const ConvLayer& layer) {
-  const ops::WindowAttrs& w = layer.window;
+  const ops::WindowAttrs w = join_windows(layer.depth_window, layer.window);
   return fmt::format(
-      "{} kernel={}x{} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
+      "{} kernel={} strides={} dilations={} pads={} auto_pad={} group={} channels={}->{} algorithm={} "
       "finite={} half_chunk={} "
       "activation={}({},{})",
-      dtype_name(layer.dtype), layer.kernel_h, layer.kernel_w, dims_text(w.strides), dims_text(w.dilations),
+      dtype_name(layer.dtype), dims_text(w.kernel_shape), dims_text(w.strides), dims_text(w.dilations),
       dims_text(w.pads), static_cast<int>(w.auto_pad), layer.group, layer.in_channels, layer.out_channels,
       static_cast<int>(layer.algorithm), layer.finite_weights, layer.half_chunk,
       static_cast<int>(layer.activation), layer.low, layer.high);
@@ -150,11 +152,10 @@ std::string_view NhwcConv::kernel() const {
 void NhwcConv::infer(graph::InferContext& context) const {
   const DType dtype = context.dtype(0);
   const Shape* x = context.shape(0);
-  if (x == nullptr || x->size() != 4)
-    fail(ErrorCode::internal, "a channels-last convolution needs an input of rank 4");
-  const Shape nchw{(*x)[0], (*x)[3], (*x)[1], (*x)[2]};
-  const Shape out = ops::window_output(layer_.window, nchw, {Dim(layer_.kernel_h), Dim(layer_.kernel_w)});
-  context.set_tensor(0, dtype, Shape{(*x)[0], out[0], out[1], Dim(layer_.out_channels)});
+  if (x == nullptr || x->size() != layer_.rank())
+    fail(ErrorCode::internal, "a channels-last convolution needs an input of rank {}", layer_.rank());
+  context.set_tensor(0, dtype,
+                     window_output_shape(layer_.depth_window, layer_.window, *x, Dim(layer_.out_channels)));
 }
 
 void NhwcConv::batch(graph::BatchContext& context) const {
@@ -195,7 +196,8 @@ Product NhwcConv::product() const {
 
 void NhwcConv::run(graph::RunContext& context) const {
   const Tensor& x = context.input(0);
-  if (x.rank() != 4 || x.dim(3) != layer_.in_channels || x.dtype() != layer_.dtype)
+  if (x.rank() != static_cast<int>(layer_.rank()) || x.dim(-1) != layer_.in_channels ||
+      x.dtype() != layer_.dtype)
     fail(ErrorCode::invalid_argument, "X {} must be {} and have {} channels", describe(x),
          dtype_name(layer_.dtype), layer_.in_channels);
   Tensor& y = context.output_or(0, x.dtype(), [&] { return output_dims(layer_, x.dims()); });
@@ -209,10 +211,12 @@ void NhwcConv::run(graph::RunContext& context) const {
     case ConvAlgorithm::depthwise:
       return run_depthwise(context, x, y);
     case ConvAlgorithm::winograd:
-      return run_winograd(context, *isa_.kernels, layer_,
-                          make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y),
-                          context.input(1).data<float>().data(), epilogue(context),
-                          context.has_input(3) ? context.input(3).raw() : nullptr, y.dim(0), y.raw());
+      return run_winograd(
+          context, *isa_.kernels, layer_,
+          make_patches(layer_.depth_window, layer_.window, layer_.kernel_h, layer_.kernel_w, x, y),
+          context.input(1).data<float>().data(), epilogue(context),
+          context.has_input(3) ? context.input(3).raw() : nullptr,
+          layer_.has_depth() ? y.dim(0) * y.dim(1) : y.dim(0), y.raw());
   }
 }
 
@@ -224,11 +228,12 @@ Epilogue NhwcConv::epilogue(const graph::RunContext& context) const {
 }
 
 void NhwcConv::run_depthwise(graph::RunContext& context, const Tensor& x, Tensor& y) const {
-  const Patches patches = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
+  const Patches patches =
+      make_patches(layer_.depth_window, layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
   const Epilogue following = epilogue(context);
-  const int64_t rows = y.dim(0) * y.dim(1);
+  const int64_t rows = y.element_count() / (y.dim(-2) * y.dim(-1));
   constexpr int64_t min_task_operations = int64_t{1} << 19;
-  const int64_t row_operations = y.dim(2) * y.dim(3) * layer_.kernel_h * layer_.kernel_w;
+  const int64_t row_operations = y.dim(-2) * y.dim(-1) * layer_.taps();
   const int64_t task_rows = std::clamp<int64_t>(min_task_operations / row_operations, 1, rows);
   context.parallel_for((rows + task_rows - 1) / task_rows, [&](int64_t task) {
     isa_.kernels->depthwise_rows({.patches = patches,
@@ -247,9 +252,9 @@ void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& 
   const int64_t channels = layer_.in_channels / layer_.group;
   const int64_t element = dtype_bits(layer_.dtype) / 8;
   const int64_t packed = packed_weights_size(isa_, all.half_chunk, all.depth, all.columns);
-  all.patches = make_patches(layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
+  all.patches = make_patches(layer_.depth_window, layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
   all.patches.channels = channels;
-  all.rows = y.dim(0) * y.dim(1) * y.dim(2);
+  all.rows = y.element_count() / layer_.out_channels;
   const auto make = [&](int64_t g) {
     Product p = all;
     p.a = static_cast<const std::byte*>(x.raw()) + g * channels * element;

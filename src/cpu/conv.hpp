@@ -15,9 +15,10 @@ enum class ConvAlgorithm {
 
 /// What is known of a convolution when it is compiled.
 struct ConvLayer {
-  DType dtype = DType::float32;  ///< float32 or float16, of X, Y and the residual.
-  int64_t half_chunk = 0;        ///< See Product; 0: arithmetic in float32.
-  ops::WindowAttrs window;       ///< Of two axes, lists filled in.
+  DType dtype = DType::float32;        ///< float32 or float16, of X, Y and the residual.
+  int64_t half_chunk = 0;              ///< See Product; 0: arithmetic in float32.
+  ops::WindowAttrs window;             ///< Of two axes, lists filled in.
+  ops::WindowAttrs depth_window = {};  ///< Of the axis before them; without lists there is none.
   int64_t kernel_h = 1, kernel_w = 1;
   int64_t group = 1;
   int64_t in_channels = 1;   ///< Of all groups.
@@ -28,11 +29,15 @@ struct ConvLayer {
   float low = 0;  ///< Parameters of the activation.
   float high = 0;
 
+  bool has_depth() const { return !depth_window.kernel_shape.empty(); }
+  int64_t kernel_d() const { return has_depth() ? depth_window.kernel_shape[0] : 1; }
+  size_t rank() const { return has_depth() ? 5 : 4; }  ///< Of X and Y.
+  int64_t taps() const { return kernel_d() * kernel_h * kernel_w; }
   /// Of a group.
-  int64_t depth() const { return kernel_h * kernel_w * in_channels / group; }
+  int64_t depth() const { return taps() * in_channels / group; }
 };
 
-/// Those that can compute a layer.
+/// Those that can compute a layer; none for a depthwise one whose kernel has a depth.
 std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer);
 const char* conv_algorithm_name(ConvAlgorithm algorithm);
 
@@ -40,11 +45,12 @@ const char* conv_algorithm_name(ConvAlgorithm algorithm);
 /// (0: not known).
 ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width);
 
-/// W [M, C / group, kernel_h, kernel_w] in the order that the layer's algorithm reads.
+/// W [M, C / group, kernel_h, kernel_w], or with a depth before them, in the order that the layer's algorithm
+/// reads.
 Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& weights);
 
-/// Inputs X [N, H, W, C], packed weights, optional bias [M], optional residual of the output's dims; output
-/// [N, out_h, out_w, M] = activation(conv(X) + bias + residual).
+/// Inputs X [N, H, W, C] or [N, D, H, W, C], packed weights, optional bias [M], optional residual of the
+/// output's dims; output [N, out_h, out_w, M], or with out_d, = activation(conv(X) + bias + residual).
 class NhwcConv final : public graph::Op {
  public:
   NhwcConv(const Isa& isa, ConvLayer layer) : isa_(isa), layer_(std::move(layer)) {}

@@ -66,11 +66,11 @@ struct PlanarRows {
   const Epilogue* epilogue = nullptr;
 };
 
-/// A convolution's input seen as the matrix of its patches: a row an output pixel, a column a (kh, kw,
-/// channel).
+/// A convolution's input seen as the matrix of its patches: a row an output pixel, a column a (kd, kh, kw,
+/// channel). Of two axes: the depths are 1.
 struct Patches {
   bool half = false;         ///< The elements are float16, else float32.
-  const void* x = nullptr;   ///< [N, height, width, pixel_stride], first channel of the group.
+  const void* x = nullptr;   ///< [N, depth, height, width, pixel_stride], first channel of the group.
   int64_t pixel_stride = 0;  ///< Elements between pixels.
   int64_t channels = 0;      ///< Of the group.
   int64_t height = 0, width = 0;
@@ -79,6 +79,8 @@ struct Patches {
   int64_t stride_h = 1, stride_w = 1;
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t pad_top = 0, pad_left = 0;
+  int64_t depth = 1, out_depth = 1;  ///< Of those who take them: products of floats, and pools.
+  int64_t kernel_d = 1, stride_d = 1, dilation_d = 1, pad_front = 0;
 };
 
 /// A block of tiles of Winograd's F(4x4, 3x3); a tile makes 4 x 4 outputs of one image. With dilation d they
@@ -111,13 +113,13 @@ struct DepthwiseRows {
   const Epilogue* epilogue = nullptr;
 };
 
-/// Rows of a pool's output: `row` counts [N, out_height].
+/// Rows of a pool's output: `row` counts [N, out_depth, out_height].
 struct PoolRows {
   Patches patches;
   int64_t row = 0;
   int64_t rows = 0;
-  bool counts_padding = false;            ///< Padding counts for the divisor of the mean.
-  int64_t pad_bottom = 0, pad_right = 0;  ///< What lies beyond never counts.
+  bool counts_padding = false;                          ///< Padding counts for the divisor of the mean.
+  int64_t pad_back = 0, pad_bottom = 0, pad_right = 0;  ///< What lies beyond never counts.
 };
 
 struct VectorKernels;

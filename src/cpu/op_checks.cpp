@@ -9,6 +9,7 @@
 #include "cpu/conv_transpose.hpp"
 #include "cpu/element_grid.hpp"
 #include "cpu/linear.hpp"
+#include "cpu/patches.hpp"
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/quant_conv.hpp"
@@ -90,9 +91,10 @@ void require_residual(const InferContext& context, const Shape& output) {
 template <class Layer>
 void check_image(const Layer& layer, DType dtype, const InferContext& context, size_t channel_axis) {
   const Shape& x = shape_of(context, 0);
-  require(x.size() == 4 && context.dtype(0) == dtype && x[channel_axis].is_constant(layer.in_channels),
-          "X is {}; the layer takes {} with {} channels at axis {}", context.input(0).text(),
-          dtype_name(dtype), layer.in_channels, channel_axis);
+  require(
+      channel_axis < x.size() && context.dtype(0) == dtype && x[channel_axis].is_constant(layer.in_channels),
+      "X is {}; the layer takes {} with {} channels at axis {}", context.input(0).text(), dtype_name(dtype),
+      layer.in_channels, channel_axis);
   require(layer.in_channels % layer.group == 0 && layer.out_channels % layer.group == 0,
           "{} and {} channels do not make {} groups", layer.in_channels, layer.out_channels, layer.group);
   require(layer.window.kernel_shape == Dims{layer.kernel_h, layer.kernel_w}, "the kernel has two sizes");
@@ -102,6 +104,10 @@ void check_image(const Layer& layer, DType dtype, const InferContext& context, s
 
 void check_layer(const ConvLayer& layer, const InferContext& context, size_t channel_axis) {
   require_one_output(context);
+  require(shape_of(context, 0).size() == layer.rank(), "X is {}, not of rank {}", context.input(0).text(),
+          layer.rank());
+  require(layer.kernel_d() <= max_taps / (layer.kernel_h * layer.kernel_w), "the kernel has {} taps",
+          layer.taps());
   check_image(layer, layer.dtype, context, channel_axis);
 }
 
@@ -109,15 +115,14 @@ void check_layer(const ConvLayer& layer, const InferContext& context, size_t cha
 
 void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
   const ConvLayer& layer = dynamic_cast<const NhwcConv&>(op).layer();
-  check_layer(layer, context, 3);
+  check_layer(layer, context, layer.rank() - 1);
   require_half_chunk(isa, layer.half_chunk, layer.dtype);
   const int64_t columns = layer.out_channels / layer.group;
   switch (layer.algorithm) {
     case ConvAlgorithm::product: {
       int64_t depth = 0;
-      require(
-          !__builtin_mul_overflow(layer.kernel_h * layer.kernel_w, layer.in_channels / layer.group, &depth),
-          "the patches are larger than any memory");
+      require(!__builtin_mul_overflow(layer.taps(), layer.in_channels / layer.group, &depth),
+              "the patches are larger than any memory");
       require_weights(context, layer.dtype,
                       packed_elements(isa, layer.half_chunk, layer.group, depth, columns));
       break;
@@ -126,21 +131,20 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
       require(layer.group == layer.in_channels && layer.group == layer.out_channels,
               "a depthwise convolution has {} groups of {} to {} channels", layer.group, layer.in_channels,
               layer.out_channels);
+      require(takes_planes_alone(layer.depth_window), "a depthwise convolution's kernel has a depth");
       require_weights(context, DType::float32, layer.kernel_h * layer.kernel_w * layer.out_channels);
       break;
     case ConvAlgorithm::winograd:
-      require(layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
-                  layer.window.strides == Dims{1, 1},
+      require(takes_planes_alone(layer.depth_window) && layer.kernel_h == 3 && layer.kernel_w == 3 &&
+                  layer.group == 1 && layer.window.strides == Dims{1, 1},
               "Winograd's algorithm is for kernels 3x3 of stride 1 in one group");
       require_weights(context, DType::float32,
                       packed_elements(isa, 0, 36, layer.in_channels, layer.out_channels));
       break;
   }
   require_bias(context, layer.out_channels);
-  const Shape& x = *context.shape(0);
-  const Shape out =
-      ops::window_output(layer.window, {x[0], x[3], x[1], x[2]}, {Dim(layer.kernel_h), Dim(layer.kernel_w)});
-  require_residual(context, {x[0], out[0], out[1], Dim(layer.out_channels)});
+  require_residual(context, window_output_shape(layer.depth_window, layer.window, *context.shape(0),
+                                                Dim(layer.out_channels)));
 }
 
 void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
@@ -153,6 +157,7 @@ void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, con
     const int32_t lowest = dtype == DType::int8 ? -128 : 0;
     require(zero >= lowest && zero <= lowest + 255, "zero point {} of {}", zero, dtype_name(dtype));
   }
+  require(shape_of(context, 0).size() == 4, "X is {}, not of rank 4", context.input(0).text());
   check_image(layer, layer.x_dtype, context, 3);
   int64_t depth = 0;
   int64_t elements = 0;
@@ -200,6 +205,7 @@ void check_nhwc_conv_transpose(const graph::Op& op, const InferContext& context,
 void check_planar_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
   const ConvLayer& layer = dynamic_cast<const PlanarConv&>(op).layer();
   check_layer(layer, context, 1);
+  require(!layer.has_depth(), "planes of a volume");
   require(suits_planar_conv(layer), "{} channels are too many, or the kernel is too large",
           layer.in_channels);
   require_weights(context, DType::float32, packed_elements(isa, 0, 1, layer.depth(), layer.out_channels));
@@ -225,15 +231,18 @@ void check_linear(const graph::Op& op, const InferContext& context, const Isa& i
 
 void check_nhwc_pool(const graph::Op& op, const InferContext& context, const Isa& isa) {
   require_one_output(context);
-  require(shape_of(context, 0).size() == 4, "X is {}, not of rank 4", context.input(0).text());
-  if (dynamic_cast<const NhwcPool&>(op).layer().kind != PoolLayer::Kind::max || isa.byte_kernels == nullptr ||
+  const PoolLayer& layer = dynamic_cast<const NhwcPool&>(op).layer();
+  require(shape_of(context, 0).size() == layer.rank(), "X is {}, not of rank {}", context.input(0).text(),
+          layer.rank());
+  if (layer.kind != PoolLayer::Kind::max || isa.byte_kernels == nullptr || layer.rank() != 4 ||
       !is_byte(context.dtype(0)))
     require_float(context, 0);
 }
 
 void check_nhwc_image(const graph::Op&, const InferContext& context, const Isa&) {
   require_one_output(context);
-  require(shape_of(context, 0).size() == 4, "X is {}, not of rank 4", context.input(0).text());
+  const size_t rank = shape_of(context, 0).size();
+  require(rank == 4 || rank == 5, "X is {}, not of rank 4 or 5", context.input(0).text());
   require_float(context, 0);
 }
 

@@ -8,6 +8,7 @@
 #include "cpu/conv.hpp"
 #include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
+#include "cpu/patches.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/quant_conv.hpp"
 
@@ -98,23 +99,36 @@ class FieldReader {
 // Each function names every member of its struct, so that it no longer compiles when one is added.
 
 template <class Window, class Fields>
-void window_fields(Window& window, Fields& fields) {
+void window_fields(Window& window, Fields& fields, size_t axes = 2) {
   auto& [auto_pad, kernel_shape, strides, dilations, pads, ceil_mode] = window;
   fields.choice("auto_pad", auto_pad, ops::AutoPad::valid);
-  fields.integers("kernel_shape", kernel_shape, 2, 1, max_window);
-  fields.integers("strides", strides, 2, 1, max_window);
-  fields.integers("dilations", dilations, 2, 1, max_window);
-  fields.integers("pads", pads, 4, 0, max_window);
+  fields.integers("kernel_shape", kernel_shape, axes, 1, max_window);
+  fields.integers("strides", strides, axes, 1, max_window);
+  fields.integers("dilations", dilations, axes, 1, max_window);
+  fields.integers("pads", pads, 2 * axes, 0, max_window);
   fields.flag("ceil_mode", ceil_mode);
+}
+
+/// Windows of two or three axes, as one list each.
+template <class Window, class Fields>
+void volume_fields(Window& depth, Window& window, Fields& fields) {
+  ops::WindowAttrs whole = join_windows(depth, window);
+  int64_t axes = std::ssize(whole.strides);
+  fields.integer("axes", axes, 2, 3);
+  window_fields(whole, fields, static_cast<size_t>(axes));
+  if constexpr (!std::is_const_v<Window>) {
+    depth = take_depth(whole);
+    window = std::move(whole);
+  }
 }
 
 template <class Layer, class Fields>
 void conv_fields(Layer& layer, Fields& fields) {
-  auto& [dtype, half_chunk, window, kernel_h, kernel_w, group, in_channels, out_channels, algorithm,
-         finite_weights, activation, low, high] = layer;
+  auto& [dtype, half_chunk, window, depth_window, kernel_h, kernel_w, group, in_channels, out_channels,
+         algorithm, finite_weights, activation, low, high] = layer;
   fields.float_type("dtype", dtype);
   fields.integer("half_chunk", half_chunk, 0, half_depth_block);
-  window_fields(window, fields);
+  volume_fields(depth_window, window, fields);
   fields.integer("kernel_h", kernel_h, 1, max_window);
   fields.integer("kernel_w", kernel_w, 1, max_window);
   fields.integer("group", group, 1, max_channels);
@@ -180,9 +194,9 @@ void linear_fields(Layer& layer, Fields& fields) {
 
 template <class Layer, class Fields>
 void pool_fields(Layer& layer, Fields& fields) {
-  auto& [kind, window] = layer;
+  auto& [kind, window, depth_window] = layer;
   fields.choice("kind", kind, PoolLayer::Kind::average_counting_padding);
-  window_fields(window, fields);
+  volume_fields(depth_window, window, fields);
 }
 
 /// An operand's axes one after another, then its begin.

@@ -9,10 +9,14 @@ namespace spinel::cpu {
 struct PoolLayer {
   enum class Kind { max, average, average_counting_padding };
   Kind kind = Kind::max;
-  ops::WindowAttrs window;  ///< Of two axes, lists filled in.
+  ops::WindowAttrs window;        ///< Of two axes, lists filled in.
+  ops::WindowAttrs depth_window;  ///< Of the axis before them; without lists there is none.
+
+  size_t rank() const { return depth_window.kernel_shape.empty() ? 4 : 5; }  ///< Of X and Y.
 };
 
-/// Input X [N, H, W, C], output [N, out_h, out_w, C]; for the greatest element X may be int8 or uint8, too.
+/// Input X [N, H, W, C] or [N, D, H, W, C], output likewise; for the greatest element of a window of two axes
+/// X may be int8 or uint8, too.
 class NhwcPool final : public graph::Op {
  public:
   NhwcPool(const Isa& isa, PoolLayer layer) : isa_(isa), layer_(std::move(layer)) {}
@@ -28,7 +32,8 @@ class NhwcPool final : public graph::Op {
   PoolLayer layer_;
 };
 
-/// Input X [N, H, W, C], output [N, 1, 1, C]: the mean over H and W, summed row by row in float32.
+/// Input X [N, H, W, C] or [N, D, H, W, C], output [N, 1, 1, C] or [N, 1, 1, 1, C]: the mean over all pixels,
+/// summed one after another in float32.
 class NhwcGlobalAveragePool final : public graph::Op {
  public:
   explicit NhwcGlobalAveragePool(const Isa& isa) : isa_(isa) {}

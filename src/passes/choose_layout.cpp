@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "cpu/conv.hpp"
 #include "cpu/conv_transpose.hpp"
+#include "cpu/patches.hpp"
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/product.hpp"
@@ -98,28 +99,32 @@ class Layout : private LayoutValues {
     const ValueType x = type_of(node.inputs[0]);
     const Tensor weights = constant(node, 1);
     const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value;
-    if (!is_image(x) || !computes_in(x.dtype) || !weights.defined() || weights.rank() != 4 ||
-        (has_bias && !constant(node, 2).defined()) || !is_image(type_of(node.outputs[0])))
+    if (!is_image(x) || !computes_in(x.dtype) || !weights.defined() ||
+        weights.rank() != static_cast<int>(rank_of(x)) || (has_bias && !constant(node, 2).defined()) ||
+        !is_image(type_of(node.outputs[0])))
       return false;
     cpu::ConvLayer layer;
     layer.dtype = x.dtype;
-    layer.window = conv.attrs().window.at_rank(2);
-    layer.window.kernel_shape = {weights.dim(2), weights.dim(3)};
-    layer.kernel_h = weights.dim(2);
-    layer.kernel_w = weights.dim(3);
+    layer.window = conv.attrs().window.at_rank(rank_of(x) - 2);
+    layer.window.kernel_shape.assign(weights.dims().begin() + 2, weights.dims().end());
+    layer.depth_window = cpu::take_depth(layer.window);
+    layer.kernel_h = weights.dim(-2);
+    layer.kernel_w = weights.dim(-1);
     layer.group = conv.attrs().group;
     layer.in_channels = weights.dim(1) * layer.group;
     layer.out_channels = weights.dim(0);
-    if (weights.element_count() == 0 || layer.out_channels % layer.group != 0) return false;
+    if (weights.element_count() == 0 || layer.out_channels % layer.group != 0 ||
+        cpu::conv_algorithms(layer).empty())
+      return false;
     const auto size = [&](size_t axis) {
       const graph::Dim& dim = (*x.shape)[axis];
       return dim.is_constant() ? dim.constant() : int64_t{0};
     };
-    if (!has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
+    if (!layer.has_depth() && !has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
       return lower_planar_conv(node, std::move(layer));
     layer.finite_weights = cpu::all_finite(weights);
     layer.half_chunk = cpu::choose_half_chunk(isa_, x.dtype, weights, settings_.half_chunk);
-    layer.algorithm = choose_algorithm(node, layer, weights, size(2), size(3));
+    layer.algorithm = choose_algorithm(node, layer, weights, size(rank_of(x) - 2), size(rank_of(x) - 1));
 
     Node lowered = like(node);
     lowered.attributes = cpu::conv_text(layer);
@@ -138,7 +143,7 @@ class Layout : private LayoutValues {
     const ValueType x = type_of(node.inputs[0]);
     const Tensor weights = constant(node, 1);
     const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != no_value;
-    if (!is_image(x) || !computes_in(x.dtype) || !weights.defined() || weights.element_count() == 0 ||
+    if (!is_flat_image(x) || !computes_in(x.dtype) || !weights.defined() || weights.element_count() == 0 ||
         (has_bias && !constant(node, 2).defined()) || !is_image(type_of(node.outputs[0])))
       return false;
     cpu::ConvTransposeLayer layer;
@@ -170,7 +175,8 @@ class Layout : private LayoutValues {
 
   cpu::ConvAlgorithm choose_algorithm(const Node& node, const cpu::ConvLayer& layer, const Tensor& weights,
                                       int64_t height, int64_t width) {
-    if (!settings_.tune || height <= 0 || width <= 0 || cpu::conv_algorithms(layer).size() == 1)
+    if (!settings_.tune || layer.has_depth() || height <= 0 || width <= 0 ||
+        cpu::conv_algorithms(layer).size() == 1)
       return cpu::choose_conv_algorithm(layer, height, width);
     const auto timings = cpu::time_conv_algorithms(isa_, layer, weights, height, width);
     if (settings_.log)
@@ -194,7 +200,7 @@ class Layout : private LayoutValues {
   }
 
   bool lower_quantized_conv(const Node& node) {
-    if (!is_image(type_of(node.inputs[0])) || !is_image(type_of(node.outputs[0]))) return false;
+    if (!is_flat_image(type_of(node.inputs[0])) || !is_image(type_of(node.outputs[0]))) return false;
     std::optional<QuantizedConv> conv = quantized_conv(graph_, node, isa_);
     if (!conv) return false;
     Node lowered = like(node);
@@ -215,12 +221,14 @@ class Layout : private LayoutValues {
 
   bool lower_quantized_binary(const Node& node) {
     if (!has_nhwc(node.inputs[0]) && !has_nhwc(node.inputs[3])) return false;
-    if (!is_image(type_of(node.outputs[0])) || !takes_nhwc(node.inputs[0]) || !takes_nhwc(node.inputs[3]))
+    const ValueType y = type_of(node.outputs[0]);
+    if (!is_image(y) || !takes_nhwc(node.inputs[0], rank_of(y)) || !takes_nhwc(node.inputs[3], rank_of(y)))
       return false;
     Node lowered = like(node);
     lowered.op = node.op;
     lowered.inputs = node.inputs;
-    for (const size_t i : {size_t{0}, size_t{3}}) lowered.inputs[i] = provide_nhwc(node.inputs[i]);
+    for (const size_t i : {size_t{0}, size_t{3}})
+      lowered.inputs[i] = provide_nhwc(node.inputs[i], rank_of(y));
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }
@@ -228,14 +236,16 @@ class Layout : private LayoutValues {
   bool lower_pool(const Node& node, cpu::PoolLayer::Kind kind, const ops::WindowAttrs& window) {
     const ValueType x = type_of(node.inputs[0]);
     const bool takes_bytes = kind == cpu::PoolLayer::Kind::max && has_nhwc(node.inputs[0]) &&
-                             isa_.byte_kernels != nullptr && cpu::is_byte(x.dtype);
-    if (!is_image(x) || !(computes_in(x.dtype) || takes_bytes) || window.kernel_shape.size() != 2 ||
-        !is_image(type_of(node.outputs[0])))
+                             isa_.byte_kernels != nullptr && is_flat_image(x) && cpu::is_byte(x.dtype);
+    if (!is_image(x) || !(computes_in(x.dtype) || takes_bytes) ||
+        window.kernel_shape.size() != rank_of(x) - 2 || !is_image(type_of(node.outputs[0])))
       return false;
     Node lowered = like(node);
     lowered.inputs = {provide_nhwc(node.inputs[0])};
     lowered.attributes += fmt::format(" kind={}", static_cast<int>(kind));
-    lowered.op = std::make_shared<cpu::NhwcPool>(isa_, cpu::PoolLayer{kind, window.at_rank(2)});
+    cpu::PoolLayer layer{kind, window.at_rank(rank_of(x) - 2), {}};
+    layer.depth_window = cpu::take_depth(layer.window);
+    lowered.op = std::make_shared<cpu::NhwcPool>(isa_, std::move(layer));
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }
@@ -253,15 +263,16 @@ class Layout : private LayoutValues {
   /// A Transpose between the two forms is nothing; any other reads the channels-last form directly.
   bool lower_transpose(const Node& node, const ops::Transpose& transpose) {
     if (!is_image(type_of(node.inputs[0]))) return false;
-    const std::vector<size_t> order = transpose.order(4);
+    const size_t rank = rank_of(type_of(node.inputs[0]));
+    const std::vector<size_t> order = transpose.order(rank);
     if (!has_nhwc(node.inputs[0])) {
-      if (!std::ranges::equal(order, to_nchw)) return false;
+      if (order != to_nchw(rank)) return false;
       nhwc_[index(node.outputs[0])] = node.inputs[0];
       owed_[index(node.outputs[0])] = true;
       return true;
     }
     std::vector<int64_t> perm;
-    for (size_t axis : order) perm.push_back(static_cast<int64_t>(to_nchw[axis]));
+    for (size_t axis : order) perm.push_back(static_cast<int64_t>(to_nchw(rank)[axis]));
     Node lowered = like(node);
     lowered.inputs = {nhwc_[index(node.inputs[0])]};
     lowered.outputs = node.outputs;
@@ -274,11 +285,11 @@ class Layout : private LayoutValues {
     const ValueType y = type_of(node.outputs[0]);
     if (!is_image(y)) return false;
     for (size_t i = 0; i < operands; ++i)
-      if (!takes_nhwc(node.inputs[i])) return false;
+      if (!takes_nhwc(node.inputs[i], rank_of(y))) return false;
     Node lowered = like(node);
     lowered.op = node.op;
     lowered.inputs = node.inputs;
-    for (size_t i = 0; i < operands; ++i) lowered.inputs[i] = provide_nhwc(node.inputs[i]);
+    for (size_t i = 0; i < operands; ++i) lowered.inputs[i] = provide_nhwc(node.inputs[i], rank_of(y));
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }
@@ -319,23 +330,26 @@ class Layout : private LayoutValues {
     return true;
   }
 
-  /// Pads that are known, given for all four axes.
+  /// Pads that are known, given for all axes.
   bool lower_pad(const Node& node) {
     if (!has_nhwc(node.inputs[0]) || node.inputs.size() < 2 ||
         (node.inputs.size() > 3 && node.inputs[3] != no_value))
       return false;
     const Tensor pads = constant(node, 1);
-    if (!pads.defined() || pads.element_count() != 8 || !is_image(type_of(node.outputs[0]))) return false;
+    const size_t rank = rank_of(type_of(node.inputs[0]));
+    if (!pads.defined() || pads.element_count() != static_cast<int64_t>(2 * rank) ||
+        !is_image(type_of(node.outputs[0])))
+      return false;
     const std::vector<int64_t> plain = ops::to_int64s(pads);
-    if (std::ranges::count(plain, 0) == 8) {
+    if (std::ranges::count(plain, 0) == std::ssize(plain)) {
       nhwc_[index(node.outputs[0])] = nhwc_[index(node.inputs[0])];
       owed_[index(node.outputs[0])] = true;
       return true;
     }
-    Tensor permuted_pads(DType::int64, {8});
-    for (size_t i = 0; i < 4; ++i) {
-      permuted_pads.data<int64_t>()[i] = plain[to_nhwc[i]];
-      permuted_pads.data<int64_t>()[i + 4] = plain[to_nhwc[i] + 4];
+    Tensor permuted_pads(DType::int64, {std::ssize(plain)});
+    for (size_t i = 0; i < rank; ++i) {
+      permuted_pads.data<int64_t>()[i] = plain[to_nhwc(rank)[i]];
+      permuted_pads.data<int64_t>()[i + rank] = plain[to_nhwc(rank)[i] + rank];
     }
     Node lowered = like(node);
     lowered.op = node.op;
@@ -349,12 +363,15 @@ class Layout : private LayoutValues {
   bool lower_concat(const Node& node) {
     const auto axis = node.op->joins_along();
     if (!axis || !is_image(type_of(node.outputs[0]))) return false;
+    const size_t rank = rank_of(type_of(node.outputs[0]));
     for (ValueId id : node.inputs)
-      if (id == no_value || !is_image(type_of(id))) return false;
+      if (id == no_value || !is_image(type_of(id)) || rank_of(type_of(id)) != rank) return false;
     Node lowered = like(node);
     for (ValueId id : node.inputs) lowered.inputs.push_back(provide_nhwc(id));
-    set_op(lowered, "Concat",
-           {{"axis", static_cast<int64_t>(to_nchw[static_cast<size_t>(*axis < 0 ? *axis + 4 : *axis)])}});
+    set_op(
+        lowered, "Concat",
+        {{"axis", static_cast<int64_t>(to_nchw(
+                      rank)[static_cast<size_t>(*axis < 0 ? *axis + static_cast<int64_t>(rank) : *axis)])}});
     emit(std::move(lowered), node.outputs[0]);
     return true;
   }

@@ -52,15 +52,22 @@ void copy_sparse_run(const Patches& p, const T* row, int64_t column, int64_t beg
   }
 }
 
+/// Which row of a sample, counted over [depth, height], a row of the kernel meets in the patches of a line of
+/// outputs; -1: padding.
+int64_t image_row(const Patches& p, int64_t line, int64_t tap) {
+  const int64_t y = line % p.out_height * p.stride_h - p.pad_top + tap % p.kernel_h * p.dilation_h;
+  const int64_t z =
+      line / p.out_height % p.out_depth * p.stride_d - p.pad_front + tap / p.kernel_h * p.dilation_d;
+  return y >= 0 && y < p.height && z >= 0 && z < p.depth ? z * p.height + y : -1;
+}
+
 /// Whether some of the rows' patches have an element in columns [k, k + depth) that lies on the image. Only
 /// kernel rows are looked at, which decide where rows are neighbours.
 bool reaches_image(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t depth) {
   const int64_t kernel_row = p.kernel_w * p.channels;
-  for (int64_t kh = k / kernel_row; kh <= (k + depth - 1) / kernel_row; ++kh)
-    for (int64_t line = row / p.out_width; line <= (row + rows - 1) / p.out_width; ++line) {
-      const int64_t y = line % p.out_height * p.stride_h - p.pad_top + kh * p.dilation_h;
-      if (y >= 0 && y < p.height) return true;
-    }
+  for (int64_t tap = k / kernel_row; tap <= (k + depth - 1) / kernel_row; ++tap)
+    for (int64_t line = row / p.out_width; line <= (row + rows - 1) / p.out_width; ++line)
+      if (image_row(p, line, tap) >= 0) return true;
   return false;
 }
 
@@ -69,20 +76,19 @@ void pack_of(const Patches& p, int64_t row, int64_t rows, int64_t k, int64_t dep
              int64_t to_stride) {
   const bool dense = p.pixel_stride == p.channels && p.dilation_w == 1;
   const int64_t kernel_row = p.kernel_w * p.channels;
-  const int64_t out_plane = p.out_height * p.out_width;
+  const int64_t out_lines = p.out_depth * p.out_height;
   for (int64_t r = row; r < row + rows; ++r, to += to_stride) {
-    const int64_t sample = r / out_plane;
-    const int64_t oh = r % out_plane / p.out_width;
+    const int64_t line = r / p.out_width;
     const int64_t ow = r % p.out_width;
-    const T* image = static_cast<const T*>(p.x) + sample * p.height * p.width * p.pixel_stride;
+    const T* image =
+        static_cast<const T*>(p.x) + line / out_lines * p.depth * p.height * p.width * p.pixel_stride;
     const int64_t column = ow * p.stride_w - p.pad_left;
     Out* out = to;
     for (int64_t at = k; at < k + depth;) {
-      const int64_t kh = at / kernel_row;
       const int64_t begin = at % kernel_row;
       const int64_t count = kernel_row - begin < k + depth - at ? kernel_row - begin : k + depth - at;
-      const int64_t y = oh * p.stride_h - p.pad_top + kh * p.dilation_h;
-      if (y < 0 || y >= p.height)
+      const int64_t y = image_row(p, line, at / kernel_row);
+      if (y < 0)
         clear(out, count);
       else if (dense)
         copy_dense_run(p, image + y * p.width * p.pixel_stride, column, begin, count, out);

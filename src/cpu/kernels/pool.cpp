@@ -24,23 +24,29 @@ template <class T, class Combine, class Finish>
 void pool_rows(const PoolRows& pool, T* y, Vec start, Combine combine, Finish finish) {
   const Patches& p = pool.patches;
   const int64_t image_row = p.width * p.pixel_stride;
+  const int64_t plane = p.height * image_row;
   y += pool.row * p.out_width * p.channels;
   for (int64_t row = pool.row; row < pool.row + pool.rows; ++row) {
     const int64_t h = row % p.out_height * p.stride_h - p.pad_top;
-    const T* image = static_cast<const T*>(p.x) + row / p.out_height * p.height * image_row;
+    const int64_t d = row / p.out_height % p.out_depth * p.stride_d - p.pad_front;
+    const T* image = static_cast<const T*>(p.x) + row / p.out_height / p.out_depth * p.depth * plane;
+    const Span taps_d = inside(d, p.kernel_d, p.dilation_d, p.depth);
     const Span taps_h = inside(h, p.kernel_h, p.dilation_h, p.height);
     for (int64_t ow = 0; ow < p.out_width; ++ow, y += p.channels) {
       const int64_t w = ow * p.stride_w - p.pad_left;
       const Span taps_w = inside(w, p.kernel_w, p.dilation_w, p.width);
-      const int64_t count = (taps_h.end - taps_h.begin) * (taps_w.end - taps_w.begin);
+      const int64_t count =
+          (taps_d.end - taps_d.begin) * (taps_h.end - taps_h.begin) * (taps_w.end - taps_w.begin);
       for (int64_t c = 0; c < p.channels; c += vector_floats) {
         Vec acc = start;
-        for (int64_t kh = taps_h.begin; kh < taps_h.end; ++kh) {
-          const T* from = image + (h + kh * p.dilation_h) * image_row + w * p.pixel_stride + c;
-          for (int64_t kw = taps_w.begin; kw < taps_w.end; ++kw)
-            acc = combine(acc, load_some(from + kw * p.dilation_w * p.pixel_stride, p.channels - c));
-        }
-        store_some(y + c, finish(acc, h, w, count), p.channels - c);
+        for (int64_t kd = taps_d.begin; kd < taps_d.end; ++kd)
+          for (int64_t kh = taps_h.begin; kh < taps_h.end; ++kh) {
+            const T* from = image + (d + kd * p.dilation_d) * plane + (h + kh * p.dilation_h) * image_row +
+                            w * p.pixel_stride + c;
+            for (int64_t kw = taps_w.begin; kw < taps_w.end; ++kw)
+              acc = combine(acc, load_some(from + kw * p.dilation_w * p.pixel_stride, p.channels - c));
+          }
+        store_some(y + c, finish(acc, d, h, w, count), p.channels - c);
       }
     }
   }
@@ -61,7 +67,7 @@ void max_of(const PoolRows& pool, T* y) {
         const Vec greater = max(acc, x);    // x if either is NaN,
         return acc != acc ? acc : greater;  // and a NaN that came earlier stays.
       },
-      [](Vec acc, int64_t, int64_t, int64_t) { return acc; });
+      [](Vec acc, int64_t, int64_t, int64_t, int64_t) { return acc; });
 }
 
 template <class T>
@@ -69,9 +75,10 @@ void average_of(const PoolRows& pool, T* y) {
   const Patches& p = pool.patches;
   pool_rows(
       pool, y, Vec{}, [](Vec acc, Vec x) { return acc + x; },
-      [&](Vec acc, int64_t h, int64_t w, int64_t count) {
+      [&](Vec acc, int64_t d, int64_t h, int64_t w, int64_t count) {
         if (pool.counts_padding)
-          count = on_padded_input(h, p.kernel_h, p.dilation_h, p.height, pool.pad_bottom) *
+          count = on_padded_input(d, p.kernel_d, p.dilation_d, p.depth, pool.pad_back) *
+                  on_padded_input(h, p.kernel_h, p.dilation_h, p.height, pool.pad_bottom) *
                   on_padded_input(w, p.kernel_w, p.dilation_w, p.width, pool.pad_right);
         return acc / static_cast<float>(count);
       });
