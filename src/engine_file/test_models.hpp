@@ -112,6 +112,25 @@ inline EngineModel quantized() {
   return {"quantized", g.model(), {random_floats({2, 3, 12, 10}, 1)}, {"NhwcQuantConv", "NhwcPool"}};
 }
 
+/// Over three axes: convolutions that reach along the depth and that do not, and pools.
+inline EngineModel volumes() {
+  ModelGraph g("volumes");
+  g.input("x", DType::float32, {std::string("n"), 3, 6, 12, 10});
+  g.constant("w", random_floats({16, 3, 3, 3, 3}, 2)).constant("f", random_floats({16, 16, 1, 3, 3}, 3));
+  g.constant("d", random_floats({16, 16, 3, 1, 1}, 4));
+  g.node("Conv", {"x", "w"}, {"a"}, {{"pads", std::vector<int64_t>{1, 1, 1, 1, 1, 1}}})
+      .node("Relu", {"a"}, {"b"});
+  g.node("MaxPool", {"b"}, {"c"},
+         {{"kernel_shape", std::vector<int64_t>{2, 2, 1}}, {"strides", std::vector<int64_t>{2, 1, 1}}});
+  g.node("Conv", {"c", "f"}, {"e"}, {{"pads", std::vector<int64_t>{0, 1, 1, 0, 1, 1}}});
+  g.node("Conv", {"e", "d"}, {"h"}, {{"strides", std::vector<int64_t>{1, 2, 2}}});
+  g.node("GlobalAveragePool", {"h"}, {"y"}).output("y", DType::float32);
+  return {"volumes",
+          g.model(),
+          {random_floats({2, 3, 6, 12, 10}, 1)},
+          {"NhwcConv", "NhwcPool", "NhwcGlobalAveragePool"}};
+}
+
 /// A layer of an encoder: heads, a mask, layer norm, Gelu; the length is dynamic.
 inline EngineModel encoder() {
   ModelGraph g("encoder");
@@ -254,6 +273,7 @@ inline std::vector<EngineModel> engine_models() {
           transposed(DType::undefined),
           transposed(DType::float16),
           quantized(),
+          volumes(),
           encoder(),
           chains(),
           control_flow(),
