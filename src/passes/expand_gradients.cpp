@@ -110,7 +110,7 @@ class Differentiation {
         fail(ErrorCode::unsupported, "node '{}' between '{}' and '{}': {} has no derivative in this version",
              each.name, fmt::join(op_.names().begin(), op_.names().end() - 1, "', '"), op_.names().back(),
              each.op->name());
-      GradientRule rule(graph_, rewrite, out, n, gradients, active);
+      GradientRule rule(graph_, out, n, gradients, active);
       try {
         entry->rule(rule);
       } catch (const Error& error) {

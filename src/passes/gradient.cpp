@@ -30,12 +30,10 @@ Term operator*(Term a, double b) { return b == 1 ? a : a * a.rule->number(b); }
 Term operator-(double b, Term a) { return a.rule->number(b) - a; }
 Term operator-(Term a) { return a.rule->add("Neg", {a}); }
 
-GradientRule::GradientRule(const graph::Graph& graph, Rewrite& rewrite, Expansion& out, graph::NodeId node,
+GradientRule::GradientRule(const graph::Graph& graph, Expansion& out, graph::NodeId node,
                            const std::vector<ValueId>& gradients, const std::vector<bool>& active)
     : graph_(graph),
-      rewrite_(rewrite),
       out_(out),
-      id_(node),
       node_(graph.node(node)),
       gradients_(gradients),
       active_(active),

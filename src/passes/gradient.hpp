@@ -31,7 +31,7 @@ class GradientRule {
  public:
   using Axes = std::vector<int64_t>;
 
-  GradientRule(const graph::Graph& graph, Rewrite& rewrite, Expansion& out, graph::NodeId node,
+  GradientRule(const graph::Graph& graph, Expansion& out, graph::NodeId node,
                const std::vector<graph::ValueId>& gradients, const std::vector<bool>& active);
 
   const graph::Node& node() const { return node_; }
@@ -96,9 +96,7 @@ class GradientRule {
 
  private:
   const graph::Graph& graph_;
-  Rewrite& rewrite_;
   Expansion& out_;
-  graph::NodeId id_;
   const graph::Node& node_;
   const std::vector<graph::ValueId>& gradients_;
   const std::vector<bool>& active_;
