@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import _abi
+from ._custom_op import OpSet
 from ._library import InvalidArgumentError, call, char_array, create, encode, lib, owned_strings, sized, text
 from ._options import limits_struct
 from ._reports import texts
@@ -95,6 +96,13 @@ class _Arguments:
         self.keep.append(out)
         return ctypes.addressof(out)
 
+    def ops(self, custom_ops: Sequence[Any]) -> int | None:
+        if not custom_ops:
+            return None
+        ops = OpSet(custom_ops)
+        self.keep.append(ops)
+        return ops.handle
+
     def limits(self, limits: Mapping[str, int] | None) -> int | None:
         struct = limits_struct(limits)
         self.keep.append(struct)
@@ -125,7 +133,7 @@ def _run(tool: Callable[..., int], model: Any, out: Any, options: int) -> ToolRe
 
 def simplify_model(model: Any, out: Any, *, input_shapes: Shapes | None = None, skip_steps: Sequence[str] = (),
                    max_folded_bytes: int | None = None, inline_functions: bool = False, keep_initializer_inputs: bool = False,
-                   external_data: bool = False, check: Mapping[str, Any] | None = None,
+                   external_data: bool = False, check: Mapping[str, Any] | None = None, custom_ops: Sequence[Any] = (),
                    limits: Mapping[str, int] | None = None) -> ToolReport:
     """Writes a model that computes the same with fewer nodes, and compares the two.
 
@@ -139,6 +147,7 @@ def simplify_model(model: Any, out: Any, *, input_shapes: Shapes | None = None, 
         external_data: weights go into a second file, "<out>.data".
         check: {"runs": 3, "required": False, "input_shapes": {...}, "tolerance": 1e-5}: how the two are compared on random
             inputs; 0 runs: not at all.
+        custom_ops: CustomOp objects, or paths of shared libraries of operators that the model uses.
         limits: {"max_model_bytes": ...}.
     """
     arguments, options = _Arguments(), _abi.spinel_simplify_options()
@@ -150,12 +159,13 @@ def simplify_model(model: Any, out: Any, *, input_shapes: Shapes | None = None, 
     options.inline_functions, options.keep_initializer_inputs = bool(inline_functions), bool(keep_initializer_inputs)
     options.external_data = bool(external_data)
     options.check, options.limits = arguments.check(check), arguments.limits(limits)
+    options.custom_ops = arguments.ops(custom_ops)
     return _run(lib.spinel_simplify_model, model, out, ctypes.addressof(options))
 
 
 def convert_model(model: Any, out: Any, *, keep_ops: Sequence[str] = (), keep_nodes: Sequence[str] = (),
                   convert_ops: Sequence[str] = (), keep_inputs: Sequence[str] = (), keep_io_types: bool = False,
-                  external_data: bool = False, check: Mapping[str, Any] | None = None,
+                  external_data: bool = False, check: Mapping[str, Any] | None = None, custom_ops: Sequence[Any] = (),
                   limits: Mapping[str, int] | None = None) -> ToolReport:
     """Writes a model whose float32 values are float16, and compares the two.
 
@@ -164,7 +174,7 @@ def convert_model(model: Any, out: Any, *, keep_ops: Sequence[str] = (), keep_no
         convert_ops: of float16_keep_list(), or of other domains: to be converted, too.
         keep_inputs: inputs that stay float32; keep_io_types: all inputs and outputs do.
         check: as for simplify_model(); by default 1 run and a tolerance of 0.05.
-        model, out, external_data, limits: as for simplify_model().
+        model, out, external_data, custom_ops, limits: as for simplify_model().
     """
     arguments, options = _Arguments(), _abi.spinel_convert_options()
     lib.spinel_convert_options_init(ctypes.byref(options), ctypes.sizeof(options))
@@ -175,6 +185,7 @@ def convert_model(model: Any, out: Any, *, keep_ops: Sequence[str] = (), keep_no
     options.dtype = int(_abi.spinel_dtype.FLOAT16)
     options.keep_io_types, options.external_data = bool(keep_io_types), bool(external_data)
     options.check, options.limits = arguments.check(check, runs=1, tolerance=0.05), arguments.limits(limits)
+    options.custom_ops = arguments.ops(custom_ops)
     return _run(lib.spinel_convert_model, model, out, ctypes.addressof(options))
 
 

@@ -5,7 +5,7 @@ import unittest
 
 import numpy as np
 import spinel
-from support import model
+from support import ROOT, model
 
 
 class Tools(unittest.TestCase):
@@ -33,6 +33,16 @@ class Tools(unittest.TestCase):
         self.assertEqual([(each.name, each.clamped, each.flushed) for each in report.clamped], [('large', 1, 1)])
         self.assertEqual((report.converted_tensors, report.check_runs), (3, 1))
         self.assertIn('Range', spinel.float16_keep_list())
+
+    def test_custom_operators(self) -> None:
+        sums = spinel.CustomOp('custom', 'Add', lambda a, b, alpha=1.0: (a + np.float32(alpha) * b, a - np.float32(alpha) * b),
+                               inputs=2, outputs=2, attributes={'alpha': float})
+        add = ROOT / 'samples/custom_op/add.onnx'
+        for tool in (spinel.simplify_model, spinel.convert_model):
+            report = tool(add, self.out, custom_ops=[sums])
+            self.assertGreater(report.check_runs, 0)
+            self.assertIn('custom::Add', report.operators_after)
+            spinel.InferEngine(self.out, custom_ops=[sums])
 
     def test_misuse(self) -> None:
         for options, error in (({'check': {'times': 1}}, spinel.InvalidArgumentError), ({'skip_steps': ['no such']}, spinel.NotFoundError),
