@@ -90,33 +90,85 @@ void for_each_pixel(const Patches& p, const T* image, int64_t oh, int64_t ow, Fn
   }
 }
 
-/// Sums of `count` channels; a count that is known when it is compiled keeps them in registers.
+/// Channels [c0, c0 + count) of one output; a count that is known when it is compiled makes vectors of them.
 template <class T>
-inline void add_tap(const T* x, const int16_t* w, int32_t zero_point, int64_t count, uint32_t* sums) {
-  for (int64_t c = 0; c < count; ++c) sums[c] += static_cast<uint32_t>((x[c] - zero_point) * w[c]);
+inline void depthwise_channels_of(const ByteDepthwise& d, const T* image, int64_t oh, int64_t ow, int64_t c0,
+                                  int64_t count, uint8_t* y) {
+  uint32_t sums[depthwise_channels];
+  for (int64_t c = 0; c < count; ++c) sums[c] = static_cast<uint32_t>(d.start[c0 + c]);
+  for_each_pixel(d.patches, image, oh, ow, [&](int64_t tap, const T* pixel) {
+    const int16_t* w = d.weights + tap * d.padded_channels + c0;
+    for (int64_t c = 0; c < count; ++c)
+      sums[c] += static_cast<uint32_t>((pixel[c0 + c] - d.x.zero_point) * w[c]);
+  });
+  requantize(*d.epilogue, d.epilogue->multipliers + c0, reinterpret_cast<const int32_t*>(sums), count,
+             y + c0);
 }
+
+#if defined(__AVX512BW__)
+
+inline __m512i load_channels(const uint8_t* from) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+inline __m512i load_channels(const int8_t* from) {
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+inline __m512i load_channels(const int16_t* from) {
+  return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+/// Vectors x 16 channels, whose sums stay in registers.
+template <int Vectors, class T>
+void depthwise_vectors(const ByteDepthwise& d, const T* image, int64_t oh, int64_t ow, int64_t c0,
+                       uint8_t* y) {
+  __m512i sums[Vectors];
+  const __m512i zero = _mm512_set1_epi32(d.x.zero_point);
+#pragma GCC unroll 4
+  for (int i = 0; i < Vectors; ++i) sums[i] = _mm512_loadu_si512(d.start + c0 + i * lanes);
+  for_each_pixel(d.patches, image, oh, ow, [&](int64_t tap, const T* pixel) {
+    const int16_t* w = d.weights + tap * d.padded_channels + c0;
+#pragma GCC unroll 4
+    for (int i = 0; i < Vectors; ++i)
+      sums[i] = _mm512_add_epi32(
+          sums[i], _mm512_mullo_epi32(_mm512_sub_epi32(load_channels(pixel + c0 + i * lanes), zero),
+                                      load_channels(w + i * lanes)));
+  });
+  int32_t out[Vectors * lanes];
+#pragma GCC unroll 4
+  for (int i = 0; i < Vectors; ++i) _mm512_storeu_si512(out + i * lanes, sums[i]);
+  requantize(*d.epilogue, d.epilogue->multipliers + c0, out, Vectors * lanes, y + c0);
+}
+
+template <class T>
+void depthwise_output(const ByteDepthwise& d, const T* image, int64_t oh, int64_t ow, uint8_t* y) {
+  const int64_t channels = d.patches.channels;
+  int64_t c = 0;
+  for (; c + 4 * lanes <= channels; c += 4 * lanes) depthwise_vectors<4>(d, image, oh, ow, c, y);
+  for (; c + lanes <= channels; c += lanes) depthwise_vectors<1>(d, image, oh, ow, c, y);
+  if (c < channels) depthwise_channels_of(d, image, oh, ow, c, channels - c, y);
+}
+
+#else
+
+template <class T>
+void depthwise_output(const ByteDepthwise& d, const T* image, int64_t oh, int64_t ow, uint8_t* y) {
+  const int64_t channels = d.patches.channels;
+  int64_t c = 0;
+  for (; c + depthwise_channels <= channels; c += depthwise_channels)
+    depthwise_channels_of(d, image, oh, ow, c, depthwise_channels, y);
+  if (c < channels) depthwise_channels_of(d, image, oh, ow, c, channels - c, y);
+}
+
+#endif
 
 template <class T>
 void depthwise_of(const ByteDepthwise& d) {
   const Patches& p = d.patches;
   for (int64_t row = d.row; row < d.row + d.rows; ++row) {
     const T* image = static_cast<const T*>(p.x) + row / p.out_height * p.height * p.width * p.pixel_stride;
-    for (int64_t c0 = 0; c0 < p.channels; c0 += depthwise_channels) {
-      const int64_t count = p.channels - c0 < depthwise_channels ? p.channels - c0 : depthwise_channels;
-      for (int64_t ow = 0; ow < p.out_width; ++ow) {
-        uint32_t sums[depthwise_channels];
-        __builtin_memcpy(sums, d.start + c0, sizeof sums);
-        for_each_pixel(p, image, row % p.out_height, ow, [&](int64_t tap, const T* pixel) {
-          const int16_t* w = d.weights + tap * d.padded_channels + c0;
-          if (count == depthwise_channels)
-            add_tap(pixel + c0, w, d.x.zero_point, depthwise_channels, sums);
-          else
-            add_tap(pixel + c0, w, d.x.zero_point, count, sums);
-        });
-        requantize(*d.epilogue, d.epilogue->multipliers + c0, reinterpret_cast<const int32_t*>(sums), count,
-                   d.y + (row * p.out_width + ow) * p.channels + c0);
-      }
-    }
+    uint8_t* y = d.y + row * p.out_width * p.channels;
+    for (int64_t ow = 0; ow < p.out_width; ++ow, y += p.channels)
+      depthwise_output(d, image, row % p.out_height, ow, y);
   }
 }
 
