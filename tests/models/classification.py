@@ -77,7 +77,9 @@ def labels(run, dtype):
 LABELS = {"cat.png": ("tabby", "tiger cat", "Egyptian cat"), "coffee.jpg": ("espresso",), "rocket.jpg": ("missile",)}
 # Rounding the weights alone to float16 changes these random networks by 5e-3 and 1e-2; what fixed point rounds beside
 # that moves the second by 7e-3 to 2.1e-2, without order in the number of bits.
-FLOAT16 = {"efficientnet_b0": 1e-2, "efficientnet_v2_s": 4e-2}
+# Float16 tensors alone, with float32 arithmetic, move the third by 1.5e-3 to 4.3e-3 over six inputs, fixed point by 1.7e-3
+# to 4.0e-3.
+FLOAT16 = {"efficientnet_b0": 1e-2, "efficientnet_v2_s": 4e-2, "mobilenet_v3_large": 8e-3}
 NETWORKS = [Network(name, "classification", torchvision_network(name), float16=FLOAT16.get(name, 3e-3))
             for name in SIZES]
 NETWORKS.append(Network("efficientnet_lite0", "classification", shipped, check=labels, real_weights=True))
