@@ -81,6 +81,30 @@ func Attribute[T any](attributes OpAttributes, name string, otherwise T) T {
 	return otherwise
 }
 
+// makeOpSet makes a set, which the caller releases, of operators and those of libraries; nil for none.
+func makeOpSet(memory *arena, ops []*CustomOp, libraries []string) (*C.spinel_op_set, error) {
+	if len(ops)+len(libraries) == 0 {
+		return nil, nil
+	}
+	var set *C.spinel_op_set
+	var failure *C.spinel_error
+	err := take(C.spinel_op_set_create(&set, &failure), failure)
+	for i := 0; i < len(ops) && err == nil; i++ {
+		err = ops[i].addTo(set)
+	}
+	for i := 0; i < len(libraries) && err == nil; i++ {
+		path := memory.text(libraries[i])
+		if err = memory.err; err == nil {
+			err = take(C.spinel_op_set_load(set, path, &failure), failure)
+		}
+	}
+	if err != nil {
+		C.spinel_op_set_release(set)
+		return nil, err
+	}
+	return set, nil
+}
+
 // addTo hands the operator over to a set.
 func (op *CustomOp) addTo(set *C.spinel_op_set) error {
 	if op == nil || op.Compute == nil {

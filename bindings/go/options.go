@@ -192,39 +192,16 @@ func (l *loading) build(options *Options) error {
 	if l.err != nil {
 		return l.err
 	}
-	return l.loadOps(options.Ops, options.OpLibraries)
+	var err error
+	l.ops, err = makeOpSet(&l.arena, options.Ops, options.OpLibraries)
+	c.custom_ops = l.ops
+	return err
 }
 
 func (l *loading) handle(list *[]cgo.Handle, function any) C.uintptr_t {
 	handle := cgo.NewHandle(function)
 	*list = append(*list, handle)
 	return C.uintptr_t(handle)
-}
-
-func (l *loading) loadOps(ops []*CustomOp, paths []string) error {
-	if len(ops)+len(paths) == 0 {
-		return nil
-	}
-	var failure *C.spinel_error
-	if err := take(C.spinel_op_set_create(&l.ops, &failure), failure); err != nil {
-		return err
-	}
-	for _, op := range ops {
-		if err := op.addTo(l.ops); err != nil {
-			return err
-		}
-	}
-	for _, path := range paths {
-		text := l.text(path)
-		if l.err != nil {
-			return l.err
-		}
-		if err := take(C.spinel_op_set_load(l.ops, text, &failure), failure); err != nil {
-			return err
-		}
-	}
-	l.c.custom_ops = l.ops
-	return nil
 }
 
 // free ends the load. The handles that the engine uses are returned, or deleted if there is no engine.

@@ -19,8 +19,6 @@ prefix = scratch / 'prefix'
 # What the binding has no use for, and why.
 left_out = {
     'spinel_cancel_token_is_cancelled': 'contexts say it',
-    'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'the command does it',
-    'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'the command does it',
     'spinel_engine_find_(input|output)': 'Inputs() and Outputs() have the names',
     'spinel_preprocess_(file|encoded|rgb)': 'spinel_preprocess_batch() takes one image, too',
     'spinel_(tensor|image)_init': 'zeroed structs need their size alone',
@@ -90,7 +88,8 @@ def covers():
     check_functions(text, left_out)
     check_fields(text, 'spinel_engine_options', r'(?:\bc\.|options->){}\b', left_out_options)
     check_fields(text, 'spinel_preprocess_options', r'\bc\.{}\b')
-    check_fields(text, 'spinel_limits', r'\bc\.{}\b')
+    for struct in ('limits', 'simplify_options', 'convert_options', 'check_options'):
+        check_fields(text, f'spinel_{struct}', r'\bc\.{}\b')
     codes = [key for key, _ in header().enums['spinel_code'] + header().enums['spinel_dtype']]
     check(all(re.search(rf'\bC\.{key}\b', text) for key in codes), 'a code or dtype is missing')
 

@@ -18,8 +18,6 @@ oldest = (1, 63)
 
 # What the binding has no use for, and why.
 left_out = {
-    'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'the command does it',
-    'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'the command does it',
     'spinel_engine_find_(input|output)': 'inputs() and outputs() have the names',
     'spinel_preprocess_(file|encoded|rgb)': 'spinel_preprocess_batch() takes one image, too',
     'spinel_(tensor|image|loader_options|engine_options|custom_op)_init': 'Default of spinel-sys does it',
@@ -55,7 +53,8 @@ def covers():
     """Every function and every option of the header is used, or left out on purpose."""
     text = sources('rust/spinel/src/**/*.rs')
     check_functions(text, left_out, r'\bsys::{}\b')
-    for struct in ('spinel_engine_options', 'spinel_preprocess_options', 'spinel_limits', 'spinel_loader_options'):
+    for struct in ('spinel_engine_options', 'spinel_preprocess_options', 'spinel_limits', 'spinel_loader_options',
+                   'spinel_simplify_options', 'spinel_convert_options', 'spinel_check_options'):
         check_fields(text, struct, r'\b{0}:|\.{0} =|\(self\.options\.{0}|options\.{0}\)', left_out_options)
 
 

@@ -1,8 +1,7 @@
 //! Folders of images, in batches.
 
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::fmt;
-use std::os::raw::c_char;
 use std::path::{Path, PathBuf};
 
 use spinel_sys as sys;
@@ -10,22 +9,8 @@ use spinel_sys as sys;
 use crate::error::{check, Error, ErrorCode, Result};
 use crate::image::Preprocess;
 use crate::tensor::Tensor;
-use crate::text::{c_path, list_texts, text};
+use crate::text::{c_path, list_texts, path, text};
 use crate::view::TensorView;
-
-/// # Safety
-/// As `text()`.
-unsafe fn path(pointer: *const c_char) -> PathBuf {
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStringExt;
-        OsString::from_vec(std::ffi::CStr::from_ptr(pointer).to_bytes().to_vec()).into()
-    }
-    #[cfg(not(unix))]
-    {
-        OsString::from(text(pointer)).into()
-    }
-}
 
 /// Files and their classes.
 pub struct Dataset(*mut sys::spinel_dataset);

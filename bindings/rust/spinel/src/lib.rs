@@ -49,6 +49,7 @@ mod request;
 mod scores;
 mod tensor;
 mod text;
+mod tools;
 mod value;
 mod view;
 
@@ -76,5 +77,9 @@ pub use scores::{
     Scores,
 };
 pub use tensor::Tensor;
+pub use tools::{
+    convert_model, float16_keep_list, simplify_model, simplify_steps, CheckOptions, Clamped, ConvertOptions,
+    SimplifyOptions, ToolReport,
+};
 pub use value::Value;
 pub use view::{TensorView, TensorViewMut};

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::limits::Limits;
 use crate::options::EngineBuilder;
-use crate::text::{c_path, c_text, pointer};
+use crate::text::{c_path, c_text, or_null, pointer};
 
 impl EngineBuilder {
     /// Loads an ONNX file. Every operator that is not supported is listed in the error.
@@ -136,13 +136,5 @@ impl EngineBuilder {
         crate::error::check(|error| call(&options, &mut engine, error))?;
         // SAFETY: the engine is ours, and the callbacks it was given are handed on with it.
         unsafe { Engine::from_raw(engine, self.callbacks, self.aliases) }
-    }
-}
-
-fn or_null<T>(values: &[T]) -> *const T {
-    if values.is_empty() {
-        ptr::null()
-    } else {
-        values.as_ptr()
     }
 }

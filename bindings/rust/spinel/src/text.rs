@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::os::raw::c_char;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use spinel_sys as sys;
 
@@ -23,6 +23,20 @@ pub(crate) unsafe fn text(pointer: *const c_char) -> String {
 /// As `text()`, for each of the `count` pointers; `pointers` may be null if there are none.
 pub(crate) unsafe fn texts(pointers: *const *const c_char, count: usize) -> Vec<String> {
     (0..count).map(|i| text(*pointers.add(i))).collect()
+}
+
+/// # Safety
+/// As `text()`, and not null.
+pub(crate) unsafe fn path(pointer: *const c_char) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        std::ffi::OsString::from_vec(CStr::from_ptr(pointer).to_bytes().to_vec()).into()
+    }
+    #[cfg(not(unix))]
+    {
+        text(pointer).into()
+    }
 }
 
 pub(crate) fn c_text(value: &str, what: &str) -> Result<CString> {
@@ -47,6 +61,15 @@ pub(crate) fn c_path(path: &Path) -> Result<CString> {
 /// The pointer of an optional text.
 pub(crate) fn pointer(value: &Option<CString>) -> *const c_char {
     value.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+}
+
+/// Null for an empty list.
+pub(crate) fn or_null<T>(values: &[T]) -> *const T {
+    if values.is_empty() {
+        std::ptr::null()
+    } else {
+        values.as_ptr()
+    }
 }
 
 /// A list that the library gave, copied and released.
