@@ -25,6 +25,15 @@ struct ByteEpilogue {
   int32_t zero_point = 0;
 };
 
+/// activation(sum * (factor * scale) + bias + residual) in float32, in this order.
+struct ByteFloats {
+  const float* scales = nullptr;  ///< One a column, as many as whole panels have.
+  float factor = 1;
+  Epilogue epilogue;                ///< Its bias has the columns alone.
+  const float* residual = nullptr;  ///< rows x columns; may be C.
+  int64_t residual_stride = 0;
+};
+
 /// C = A * B for a block of rows.
 struct ByteBlock {
   const void* a = nullptr;     ///< Elements.
@@ -33,12 +42,15 @@ struct ByteBlock {
   int64_t depth = 0;           ///< A multiple of ByteKernels::depth_step.
   int64_t rows = 0;
   int64_t columns = 0;
-  const int32_t* start = nullptr;  ///< Added to the sums, one a column, as many as whole panels have.
-  /// With both, row_sums[r] * b_zero_points[column] is subtracted; as many as whole panels have.
-  const int32_t* row_sums = nullptr;
+  /// Of the following what belongs to columns has as many elements as whole panels have.
+  const int32_t* start = nullptr;        ///< Added to the sums.
+  const int32_t* column_sums = nullptr;  ///< Times a_zero_point they are subtracted,
+  int32_t a_zero_point = 0;
+  const int32_t* row_sums = nullptr;  ///< and with both row_sums[r] * b_zero_points[column].
   const int32_t* b_zero_points = nullptr;
-  const ByteEpilogue* epilogue = nullptr;  ///< nullptr: C is the sums, int32.
-  void* c = nullptr;                       ///< int32, or bytes.
+  const ByteEpilogue* epilogue = nullptr;  ///< C is bytes;
+  const ByteFloats* floats = nullptr;      ///< float32;
+  void* c = nullptr;                       ///< with neither the sums, int32.
   int64_t c_stride = 0;                    ///< Elements between rows.
 };
 

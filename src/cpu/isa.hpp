@@ -16,8 +16,7 @@ struct Isa {
   const Kernels* kernels;
   /// Products of float16 matrices in 16 bits; nullptr: float16 is stored and computed in float32.
   const HalfKernels* half_kernels;
-  /// Products of 8-bit integers; nullptr: those of cpu/int_ops.hpp alone.
-  const ByteKernels* byte_kernels = nullptr;
+  const ByteKernels* byte_kernels;
 };
 
 /// Those of this build, best first; the last runs everywhere.

@@ -147,7 +147,7 @@ inline graph::OpPtr tuned_op(const KernelCase& c, const Isa& isa, const std::vec
   for (const KernelEntry& entry : kernel_list()) {
     if (c.op != entry.op) continue;
     std::string refusal;
-    if (graph::OpPtr op = entry.make({graph, node, *isa.kernels}, refusal)) return op;
+    if (graph::OpPtr op = entry.make({graph, node, *isa.kernels, *isa.byte_kernels}, refusal)) return op;
   }
   return nullptr;
 }

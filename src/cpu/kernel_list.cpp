@@ -2,9 +2,9 @@
 
 #include "cpu/byte_ops.hpp"
 #include "cpu/element_ops.hpp"
-#include "cpu/int_ops.hpp"
 #include "cpu/matmul.hpp"
 #include "cpu/normalize_ops.hpp"
+#include "cpu/quant_matmul.hpp"
 #include "cpu/recurrent.hpp"
 #include "cpu/reduce_ops.hpp"
 #include "cpu/resize_op.hpp"
@@ -69,14 +69,11 @@ const KernelEntry entries[] = {
     {"Transpose", "transpose", make_transpose_kernel},
     // Both operands computed at run time: matmul.cpp.
     {"MatMul", "packed", make_matmul},
-    // Products of 8-bit integers: int_ops.cpp.
-    {"ConvInteger", "int16", make_int_conv_kernel},
-    {"DynamicQuantizeMatMul", "int16", make_int_matmul_kernel},
-    {"MatMulInteger", "int16", make_int_matmul_kernel},
-    {"MatMulIntegerToFloat", "int16", make_int_matmul_kernel},
-    {"QGemm", "int16", make_int_matmul_kernel},
-    {"QLinearConv", "int16", make_int_conv_kernel},
-    {"QLinearMatMul", "int16", make_int_matmul_kernel},
+    // Products of 8-bit integers: quant_matmul.cpp.
+    {"MatMulInteger", "bytes", make_quant_matmul},
+    {"MatMulIntegerToFloat", "bytes", make_quant_matmul},
+    {"QGemm", "bytes", make_quant_matmul},
+    {"QLinearMatMul", "bytes", make_quant_matmul},
     // 8-bit integers element by element: byte_ops.cpp.
     {"DequantizeLinear", "bytes", make_dequantize_kernel},
     {"QLinearAdd", "bytes", make_byte_binary_kernel},

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 
+#include "cpu/byte_kernels.hpp"
 #include "cpu/kernels.hpp"
 #include "graph/graph.hpp"
 
@@ -30,6 +31,7 @@ struct Candidate {
   const graph::Graph& graph;
   const graph::Node& node;
   const Kernels& kernels;
+  const ByteKernels& bytes;
 
   const graph::ValueType& input_type(size_t index) const { return graph.value(node.inputs[index]).type; }
   bool has_input(size_t index) const {

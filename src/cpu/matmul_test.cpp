@@ -45,7 +45,7 @@ Tensor multiply(const Tensor& a, const Tensor& b, const cpu::Isa* isa, int concu
   graph::infer(graph);
   if (isa != nullptr) {
     std::string refusal;
-    auto op = cpu::make_matmul({graph, graph.nodes[0], *isa->kernels}, refusal);
+    auto op = cpu::make_matmul({graph, graph.nodes[0], *isa->kernels, *isa->byte_kernels}, refusal);
     REQUIRE(op != nullptr);
     graph.nodes[0].op = std::move(op);
   }

@@ -150,8 +150,8 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
 void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
   const QuantConvLayer& layer = dynamic_cast<const NhwcQuantConv&>(op).layer();
   require_one_output(context);
-  require(isa.byte_kernels != nullptr && is_byte(layer.x_dtype) && is_byte(layer.y_dtype),
-          "a quantised convolution from {} to {}", dtype_name(layer.x_dtype), dtype_name(layer.y_dtype));
+  require(is_byte(layer.x_dtype) && is_byte(layer.y_dtype), "a quantised convolution from {} to {}",
+          dtype_name(layer.x_dtype), dtype_name(layer.y_dtype));
   for (const auto& [dtype, zero] :
        {std::pair{layer.x_dtype, layer.x_zero_point}, {layer.y_dtype, layer.y_zero_point}}) {
     const int32_t lowest = dtype == DType::int8 ? -128 : 0;
@@ -229,13 +229,12 @@ void check_linear(const graph::Op& op, const InferContext& context, const Isa& i
   require_residual(context, y);
 }
 
-void check_nhwc_pool(const graph::Op& op, const InferContext& context, const Isa& isa) {
+void check_nhwc_pool(const graph::Op& op, const InferContext& context, const Isa&) {
   require_one_output(context);
   const PoolLayer& layer = dynamic_cast<const NhwcPool&>(op).layer();
   require(shape_of(context, 0).size() == layer.rank(), "X is {}, not of rank {}", context.input(0).text(),
           layer.rank());
-  if (layer.kind != PoolLayer::Kind::max || isa.byte_kernels == nullptr || layer.rank() != 4 ||
-      !is_byte(context.dtype(0)))
+  if (layer.kind != PoolLayer::Kind::max || layer.rank() != 4 || !is_byte(context.dtype(0)))
     require_float(context, 0);
 }
 

@@ -86,7 +86,6 @@ bool describe_quant_conv(const Op& op, Attributes& attributes) {
   return true;
 }
 OpPtr make_quant_conv(const OpArgs& args, const Isa& isa) {
-  if (isa.byte_kernels == nullptr) fail(ErrorCode::bad_model, "{} has no products of bytes", isa.name);
   QuantConvLayer layer;
   FieldReader fields(args);
   quant_conv_fields(layer, fields);
@@ -318,7 +317,7 @@ void put_kernel(const graph::Graph& graph, graph::Node& node, const std::string&
   for (const KernelEntry& entry : kernel_list()) {
     if (node.op->name() != entry.op || kernel != entry.name) continue;
     std::string refusal;
-    OpPtr op = entry.make({graph, node, *isa.kernels}, refusal);
+    OpPtr op = entry.make({graph, node, *isa.kernels, *isa.byte_kernels}, refusal);
     if (op == nullptr)
       fail(ErrorCode::bad_model, "kernel '{}' refuses node '{}' ({}): {}", kernel, node.name, node.op->name(),
            refusal);

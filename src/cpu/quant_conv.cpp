@@ -27,18 +27,6 @@ bool is_pointwise(const QuantConvLayer& layer) {
          (window.auto_pad != ops::AutoPad::notset || std::ranges::count(window.pads, 0) == 4);
 }
 
-/// Between packed rows, so that those of a tile do not compete for the same sets of the cache.
-int64_t row_bytes(const ByteKernels& kernels, int64_t depth) {
-  constexpr int64_t line = 64;
-  return ceil_div(kernels.whole_depth(depth) * kernels.element_bytes, line) * line + line;
-}
-/// Rows that are packed at once: those stay in the second-level cache while all columns go by.
-int64_t block_rows(const ByteKernels& kernels, int64_t depth) {
-  constexpr int64_t block_bytes = int64_t{1} << 18;
-  const int64_t tiles = block_bytes / row_bytes(kernels, depth) / kernels.tile_rows;
-  return std::clamp<int64_t>(tiles, 1, 8) * kernels.tile_rows;
-}
-
 /// Repeats a single element; pads with zeros group by group.
 template <class T>
 Tensor by_column(DType dtype, std::span<const T> values, int64_t groups, int64_t columns, int64_t whole) {
@@ -159,16 +147,7 @@ void NhwcQuantConv::infer(graph::InferContext& context) const {
 
 graph::Scratch NhwcQuantConv::scratch(const graph::ScratchContext&) const {
   if (layer_.depthwise()) return {};
-  const int64_t depth = layer_.depth();
-  return {.per_thread_bytes = static_cast<uint64_t>(block_rows(kernels_, depth) *
-                                                    (row_bytes(kernels_, depth) + int64_t{sizeof(int32_t)}))};
-}
-
-bool NhwcQuantConv::reads_in_place() const {
-  // Rows that lie a multiple of this apart fall into one set of the first-level cache.
-  constexpr int64_t set_distance = 4096;
-  return kernels_.multiplies_bytes && layer_.x_dtype == DType::uint8 && is_pointwise(layer_) &&
-         layer_.depth() % kernels_.depth_step == 0 && layer_.in_channels % set_distance != 0;
+  return {.per_thread_bytes = quant_product_scratch_bytes(kernels_, layer_.depth(), layer_.columns())};
 }
 
 void NhwcQuantConv::run(graph::RunContext& context) const {
@@ -186,11 +165,7 @@ void NhwcQuantConv::run(graph::RunContext& context) const {
 }
 
 ByteEpilogue NhwcQuantConv::epilogue(const graph::RunContext& context) const {
-  const int32_t lowest = layer_.y_dtype == DType::int8 ? -128 : 0;
-  return {.multipliers = context.input(3).data<float>().data(),
-          .low = static_cast<float>(lowest - layer_.y_zero_point),
-          .high = static_cast<float>(lowest + 255 - layer_.y_zero_point),
-          .zero_point = layer_.y_zero_point};
+  return byte_epilogue(layer_.y_dtype, layer_.y_zero_point, context.input(3).data<float>().data());
 }
 
 void NhwcQuantConv::run_depthwise(graph::RunContext& context, const Patches& patches, Tensor& y) const {
@@ -210,70 +185,30 @@ void NhwcQuantConv::run_depthwise(graph::RunContext& context, const Patches& pat
 }
 
 void NhwcQuantConv::run_product(graph::RunContext& context, const Patches& patches, Tensor& y) const {
-  const ByteEpilogue following = epilogue(context);
   const int64_t depth = layer_.depth();
   const int64_t columns = layer_.columns();
   const int64_t whole_columns = kernels_.whole_columns(columns);
   const int64_t channels = layer_.in_channels / layer_.group;
-  const int64_t rows = y.dim(0) * y.dim(1) * y.dim(2);
-  // Blocks of rows, of equal size; where they are few, groups of columns, which pack the rows once more each.
-  const int64_t panels = whole_columns / kernels_.panel_columns;
-  const int64_t concurrency = context.concurrency();
-  int64_t blocks = ceil_div(rows, block_rows(kernels_, depth));
-  int64_t parts = 1;
-  if (concurrency > 1 && blocks * layer_.group < 4 * concurrency) {
-    constexpr int64_t min_task_operations = int64_t{1} << 20;
-    const int64_t worthwhile = std::max<int64_t>(1, rows * columns * depth / min_task_operations);
-    const int64_t wanted = std::min(ceil_div(2 * concurrency, layer_.group), worthwhile);
-    if (ceil_div(rows, kernels_.tile_rows) >= 4 * wanted)
-      blocks = std::max(blocks, ceil_div(wanted, concurrency) * concurrency);
-    else if (blocks < wanted)
-      parts = std::min(panels, ceil_div(wanted, blocks));
-  }
-  const int64_t block = ceil_div(rows, blocks);
-  blocks = ceil_div(rows, block);
-  const int64_t part_columns = ceil_div(panels, parts) * kernels_.panel_columns;
-  parts = ceil_div(columns, part_columns);
-
-  const ByteFormat format{layer_.x_dtype == DType::int8, layer_.x_zero_point};
-  const bool in_place = reads_in_place();
-  const int64_t stride = in_place ? layer_.in_channels : row_bytes(kernels_, depth);
-  const int64_t whole_depth = kernels_.whole_depth(depth);
-  const int64_t group_bytes = kernels_.packed_bytes(depth, columns);
-  const bool subtracts = context.has_input(4);
-  context.parallel_for_scratch(layer_.group * blocks * parts, [&](int64_t task, std::byte* scratch) {
-    const int64_t column = task % parts * part_columns;
-    const int64_t row = task / parts % blocks * block;
-    const int64_t g = task / parts / blocks;
-    const int64_t first = g * whole_columns + column;
-    Patches own = patches;
-    own.channels = channels;
-    own.x = static_cast<const std::byte*>(patches.x) + g * channels;
-    ByteEpilogue after = following;
-    after.multipliers += first;
-    ByteBlock part{.a = static_cast<const std::byte*>(own.x) + row * stride,
-                   .a_stride_bytes = stride,
-                   .b = static_cast<const std::byte*>(context.input(1).raw()) + g * group_bytes +
-                        column * whole_depth * kernels_.element_bytes,
-                   .depth = whole_depth,
-                   .rows = std::min(block, rows - row),
-                   .columns = std::min(part_columns, columns - column),
-                   .start = context.input(2).data<int32_t>().data() + first,
-                   .epilogue = &after,
-                   .c = static_cast<uint8_t*>(y.raw()) + row * layer_.out_channels + g * columns + column,
-                   .c_stride = layer_.out_channels};
-    std::byte* const packed = scratch + static_cast<int64_t>(sizeof(int32_t)) * block_rows(kernels_, depth);
-    if (!in_place) {
-      kernels_.pack_patches(own, format, row, part.rows, packed, stride);
-      part.a = packed;
-    }
-    if (subtracts) {
-      auto* const sums = reinterpret_cast<int32_t*>(scratch);
-      kernels_.row_sums(part.a, stride, part.rows, depth, sums);
-      part.row_sums = sums;
-      part.b_zero_points = context.input(4).data<int32_t>().data() + first;
-    }
-    kernels_.multiply(part);
+  QuantProduct all;
+  all.patches = patches;
+  all.patches.channels = channels;
+  all.is_matrix = is_pointwise(layer_);
+  all.a = {layer_.x_dtype == DType::int8, layer_.x_zero_point};
+  all.rows = y.dim(0) * y.dim(1) * y.dim(2);
+  all.depth = depth;
+  all.columns = columns;
+  all.result = QuantProduct::Result::bytes;
+  all.bytes = epilogue(context);
+  all.c_stride = layer_.out_channels;
+  run_quant_products(context, kernels_, layer_.group, [&](int64_t g) {
+    QuantProduct p = all;
+    p.patches.x = static_cast<const std::byte*>(patches.x) + g * channels;
+    p.b = static_cast<const std::byte*>(context.input(1).raw()) + g * kernels_.packed_bytes(depth, columns);
+    p.start = context.input(2).data<int32_t>().data() + g * whole_columns;
+    p.bytes.multipliers += g * whole_columns;
+    if (context.has_input(4)) p.b_zero_points = context.input(4).data<int32_t>().data() + g * whole_columns;
+    p.c = static_cast<uint8_t*>(y.raw()) + g * columns;
+    return p;
   });
 }
 

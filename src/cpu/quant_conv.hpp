@@ -3,11 +3,10 @@
 #pragma once
 #include "cpu/byte_kernels.hpp"
 #include "cpu/isa.hpp"
+#include "cpu/quant_product.hpp"
 #include "ops/window.hpp"
 
 namespace spinel::cpu {
-
-inline bool is_byte(DType dtype) { return dtype == DType::int8 || dtype == DType::uint8; }
 
 /// What is known of a convolution when it is compiled.
 struct QuantConvLayer {
@@ -64,8 +63,6 @@ class NhwcQuantConv final : public graph::Op {
   void run_product(graph::RunContext& context, const Patches& patches, Tensor& y) const;
   void run_depthwise(graph::RunContext& context, const Patches& patches, Tensor& y) const;
   ByteEpilogue epilogue(const graph::RunContext& context) const;
-  /// Whether rows of X can be multiplied where they lie.
-  bool reads_in_place() const;
 
   const ByteKernels& kernels_;
   QuantConvLayer layer_;

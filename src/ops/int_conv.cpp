@@ -133,7 +133,7 @@ void convolve_depthwise(RunContext& context, const IntConvSizes& sizes, const in
 }
 
 void convolve(RunContext& context, const IntConvSizes& sizes, const int16_t* staged,
-              const IntConvWeights& weights, const IntProduct& product, IntTileFn emit) {
+              const IntConvWeights& weights, IntTileFn emit) {
   const int64_t depth = sizes.depth();
   const int64_t row_block = int_row_block(depth);
   const int64_t blocks = (sizes.positions() + row_block - 1) / row_block;
@@ -159,7 +159,7 @@ void convolve(RunContext& context, const IntConvSizes& sizes, const int16_t* sta
     unfold(sizes, runs, staged + sample * sample_elements + g * sizes.in_channels, position, count, rows);
     for (int64_t c = first; c < last; c += int_tile_columns) {
       const int64_t columns = std::min(int_tile_columns, last - c);
-      product.multiply(rows, count, depth, weights.group(g), c, columns, sums, int_tile_columns);
+      int_multiply(rows, count, depth, weights.group(g), c, columns, sums, int_tile_columns);
       emit({sample, position, count, g * sizes.out_channels + c, columns, sums, int_tile_columns});
     }
   });
@@ -187,7 +187,7 @@ graph::Scratch IntConvSizes::scratch() const {
 }
 
 IntConvWeights::IntConvWeights(const IntConvShape& shape, const Tensor& w,
-                               std::span<const int32_t> zero_points, const IntProduct& product) {
+                               std::span<const int32_t> zero_points) {
   const int64_t taps = shape.taps;
   const bool is_signed = w.dtype() == DType::int8;
   const auto* bytes = static_cast<const uint8_t*>(w.raw());
@@ -204,7 +204,7 @@ IntConvWeights::IntConvWeights(const IntConvShape& shape, const Tensor& w,
     return;
   }
   const int64_t depth = shape.depth();
-  group_elements_ = product.packed_elements(shape.out_channels, depth);
+  group_elements_ = int_packed_elements(shape.out_channels, depth);
   data_.resize(static_cast<size_t>(group_elements_ * shape.group));
   std::vector<int16_t> columns(static_cast<size_t>(shape.out_channels * depth));
   for (int64_t g = 0; g < shape.group; ++g) {
@@ -213,12 +213,12 @@ IntConvWeights::IntConvWeights(const IntConvShape& shape, const Tensor& w,
         for (int64_t in = 0; in < shape.in_channels; ++in)
           columns[static_cast<size_t>(c * depth + tap * shape.in_channels + in)] =
               weight(g * shape.out_channels + c, in, tap);
-    product.pack(columns.data(), shape.out_channels, depth, data_.data() + g * group_elements_);
+    int_pack(columns.data(), shape.out_channels, depth, data_.data() + g * group_elements_);
   }
 }
 
 void int_conv(RunContext& context, const IntConvSizes& sizes, const Tensor& x, int32_t x_zero_point,
-              const IntConvWeights& weights, const IntProduct& product, IntTileFn emit) {
+              const IntConvWeights& weights, IntTileFn emit) {
   if (element_count(sizes.output) == 0) return;
   auto* const staged = reinterpret_cast<int16_t*>(context.scratch());
   const int64_t rows = padded(sizes.axes[0]) * padded(sizes.axes[1]);
@@ -236,7 +236,7 @@ void int_conv(RunContext& context, const IntConvSizes& sizes, const Tensor& x, i
       stage_row(sizes, static_cast<const uint8_t*>(x.raw()) + begin, x_zero_point, d, h, to);
   });
   if (sizes.depthwise()) return convolve_depthwise(context, sizes, staged, weights, emit);
-  convolve(context, sizes, staged, weights, product, emit);
+  convolve(context, sizes, staged, weights, emit);
 }
 
 }  // namespace spinel::ops

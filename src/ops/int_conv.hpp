@@ -35,8 +35,7 @@ struct IntConvSizes : IntConvShape {
 /// One zero point for all or one for each output channel.
 class IntConvWeights {
  public:
-  IntConvWeights(const IntConvShape& shape, const Tensor& w, std::span<const int32_t> zero_points,
-                 const IntProduct& product);
+  IntConvWeights(const IntConvShape& shape, const Tensor& w, std::span<const int32_t> zero_points);
   const int16_t* group(int64_t g) const { return data_.data() + g * group_elements_; }
 
  private:
@@ -48,6 +47,6 @@ class IntConvWeights {
 /// are output positions, columns output channels, matrices samples. Tiles come from several tasks at once.
 /// The operator has booked sizes.scratch(); outputs must have been made.
 void int_conv(RunContext& context, const IntConvSizes& sizes, const Tensor& x, int32_t x_zero_point,
-              const IntConvWeights& weights, const IntProduct& product, IntTileFn emit);
+              const IntConvWeights& weights, IntTileFn emit);
 
 }  // namespace spinel::ops

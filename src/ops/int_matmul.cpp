@@ -86,20 +86,20 @@ IntMatrices right_matrices(const Tensor& b, const Tensor& zero_point) {
   return out;
 }
 
-IntColumns::IntColumns(const IntMatrices& b, const IntProduct& product) {
+IntColumns::IntColumns(const IntMatrices& b) {
   const int64_t depth = even_depth(b.rows);
-  matrix_elements_ = product.packed_elements(b.columns, depth);
+  matrix_elements_ = int_packed_elements(b.columns, depth);
   data_.resize(static_cast<size_t>(matrix_elements_ * b.matrices));
   std::vector<int16_t> columns(static_cast<size_t>(b.columns * depth));
   for (int64_t m = 0; m < b.matrices; ++m) {
     for (int64_t k = 0; k < b.rows; ++k)
       for (int64_t n = 0; n < b.columns; ++n) columns[static_cast<size_t>(n * depth + k)] = b.at(m, k, n);
-    product.pack(columns.data(), b.columns, depth, data_.data() + m * matrix_elements_);
+    int_pack(columns.data(), b.columns, depth, data_.data() + m * matrix_elements_);
   }
 }
 
 void int_matmul(RunContext& context, const MatMulLayout& layout, const IntMatrices& a, const IntColumns& b,
-                const IntProduct& product, IntTileFn emit) {
+                IntTileFn emit) {
   const int64_t depth = even_depth(layout.k);
   const int64_t row_block = int_row_block(depth);
   const int64_t blocks = (layout.m + row_block - 1) / row_block;
@@ -122,8 +122,7 @@ void int_matmul(RunContext& context, const MatMulLayout& layout, const IntMatric
     for (int64_t r = 0; r < count; ++r) load_row(a, a_matrix, row + r, rows + r * depth);
     for (int64_t c = first; c < last; c += int_tile_columns) {
       const int64_t columns = std::min(int_tile_columns, last - c);
-      product.multiply(rows, count, depth, b.matrix(layout.b_matrix(matrix)), c, columns, sums,
-                       int_tile_columns);
+      int_multiply(rows, count, depth, b.matrix(layout.b_matrix(matrix)), c, columns, sums, int_tile_columns);
       emit({matrix, row, count, c, columns, sums, int_tile_columns});
     }
   });

@@ -44,7 +44,7 @@ void require_int8(const InferContext& context, size_t index, const char* name);
 /// A right operand's columns, packed.
 class IntColumns {
  public:
-  IntColumns(const IntMatrices& b, const IntProduct& product);
+  explicit IntColumns(const IntMatrices& b);
   const int16_t* matrix(int64_t index) const { return data_.data() + index * matrix_elements_; }
 
  private:
@@ -56,6 +56,6 @@ class IntColumns {
 /// several tasks at once. The operator has booked int_block_bytes(layout.k) a thread; outputs must have been
 /// made.
 void int_matmul(RunContext& context, const MatMulLayout& layout, const IntMatrices& a, const IntColumns& b,
-                const IntProduct& product, IntTileFn emit);
+                IntTileFn emit);
 
 }  // namespace spinel::ops

@@ -29,39 +29,31 @@ void dot4(const int16_t* a, const int16_t* b, int64_t stride, int64_t depth, uin
   }
 }
 
-/// Columns are kept one after another, with zeros for those that the last group of four lacks.
-class ReferenceIntProduct final : public IntProduct {
- public:
-  const char* name() const override { return "reference"; }
-  int64_t packed_elements(int64_t columns, int64_t depth) const override {
-    return (columns + 3) / 4 * 4 * depth;
-  }
-  void pack(const int16_t* from, int64_t columns, int64_t depth, int16_t* to) const override {
-    std::copy_n(from, columns * depth, to);
-    std::fill(to + columns * depth, to + packed_elements(columns, depth), int16_t{0});
-  }
-  void multiply(const int16_t* a, int64_t rows, int64_t depth, const int16_t* packed, int64_t column,
-                int64_t columns, int32_t* c, int64_t c_stride) const override {
-    for (int64_t j = 0; j < columns; j += 4)
-      for (int64_t r = 0; r < rows; ++r) {
-        uint32_t sums[4] = {0, 0, 0, 0};
-        dot4(a + r * depth, packed + (column + j) * depth, depth, depth, sums);
-        for (int64_t i = 0; i < 4 && j + i < columns; ++i)
-          c[r * c_stride + j + i] = static_cast<int32_t>(sums[i]);
-      }
-  }
-};
-
 }  // namespace
 
-const IntProduct& reference_int_product() {
-  static const ReferenceIntProduct product;
-  return product;
+// Columns are kept one after another, with zeros for those that the last group of four lacks.
+
+int64_t int_packed_elements(int64_t columns, int64_t depth) { return (columns + 3) / 4 * 4 * depth; }
+
+void int_pack(const int16_t* from, int64_t columns, int64_t depth, int16_t* to) {
+  std::copy_n(from, columns * depth, to);
+  std::fill(to + columns * depth, to + int_packed_elements(columns, depth), int16_t{0});
+}
+
+void int_multiply(const int16_t* a, int64_t rows, int64_t depth, const int16_t* packed, int64_t column,
+                  int64_t columns, int32_t* c, int64_t c_stride) {
+  for (int64_t j = 0; j < columns; j += 4)
+    for (int64_t r = 0; r < rows; ++r) {
+      uint32_t sums[4] = {0, 0, 0, 0};
+      dot4(a + r * depth, packed + (column + j) * depth, depth, depth, sums);
+      for (int64_t i = 0; i < 4 && j + i < columns; ++i)
+        c[r * c_stride + j + i] = static_cast<int32_t>(sums[i]);
+    }
 }
 
 int64_t int_row_block(int64_t depth) {
   constexpr int64_t block_elements = 65536;
-  return std::clamp(block_elements / std::max<int64_t>(depth, 1), int64_t{14}, int_tile_rows) / 14 * 14;
+  return std::clamp(block_elements / std::max<int64_t>(depth, 1), int64_t{14}, int_tile_rows);
 }
 
 uint64_t int_block_bytes(int64_t depth) {

@@ -37,14 +37,12 @@ graph::Scratch IntConvOp::scratch(const graph::ScratchContext& context) const {
 }
 
 void IntConvOp::convolve(RunContext& context, const IntConvSizes& sizes, int32_t x_zero_point,
-                         const IntProduct& product, const IntConvWeights* packed, IntTileFn emit) const {
+                         IntTileFn emit) const {
   const Tensor& x = context.input(0);
-  if (packed != nullptr) return int_conv(context, sizes, x, x_zero_point, *packed, product, emit);
   const Tensor& w = context.input(weights_input_);
   const Tensor zero_point =
       context.has_input(weights_zero_input_) ? context.input(weights_zero_input_) : Tensor();
-  int_conv(context, sizes, x, x_zero_point, {sizes, w, conv_zero_points(w, zero_point), product}, product,
-           emit);
+  int_conv(context, sizes, x, x_zero_point, {sizes, w, conv_zero_points(w, zero_point)}, emit);
 }
 
 void QLinearConvOp::infer(InferContext& context) const {
@@ -56,8 +54,7 @@ void QLinearConvOp::infer(InferContext& context) const {
   context.set_tensor(0, context.dtype(7), infer_conv(context, 0, 3, attrs()));
 }
 
-void QLinearConvOp::run_with(RunContext& context, const IntProduct& product,
-                             const IntConvWeights* packed) const {
+void QLinearConvOp::run(RunContext& context) const {
   const Tensor& x = context.input(0);
   const Tensor& w = context.input(3);
   require_int8(x, "x");
@@ -82,7 +79,7 @@ void QLinearConvOp::run_with(RunContext& context, const IntProduct& product,
            describe(context.input(8)), channels);
   }
   Tensor& y = context.output(0, requantize.dtype, sizes.output);
-  convolve(context, sizes, scalar_zero_point(context, 2, "x_zero_point"), product, packed,
+  convolve(context, sizes, scalar_zero_point(context, 2, "x_zero_point"),
            [&](const IntTile& tile) { store_tile(tile, requantize, sizes, static_cast<uint8_t*>(y.raw())); });
 }
 
@@ -93,8 +90,7 @@ void ConvIntegerOp::infer(InferContext& context) const {
   context.set_tensor(0, DType::int32, infer_conv(context, 0, 1, attrs()));
 }
 
-void ConvIntegerOp::run_with(RunContext& context, const IntProduct& product,
-                             const IntConvWeights* packed) const {
+void ConvIntegerOp::run(RunContext& context) const {
   const Tensor& x = context.input(0);
   const Tensor& w = context.input(1);
   require_int8(x, "x");
@@ -102,14 +98,13 @@ void ConvIntegerOp::run_with(RunContext& context, const IntProduct& product,
   const IntConvSizes sizes(attrs(), x.dims(), w.dims());
   Tensor& y = context.output(0, DType::int32, sizes.output);
   auto* const to = static_cast<int32_t*>(y.raw());
-  convolve(context, sizes, scalar_zero_point(context, 2, "x_zero_point"), product, packed,
-           [&](const IntTile& tile) {
-             const int64_t positions = sizes.positions();
-             for (int64_t c = 0; c < tile.columns; ++c) {
-               int32_t* row = to + (tile.matrix * sizes.output[1] + tile.column + c) * positions + tile.row;
-               for (int64_t r = 0; r < tile.rows; ++r) row[r] = tile.sums[r * tile.stride + c];
-             }
-           });
+  convolve(context, sizes, scalar_zero_point(context, 2, "x_zero_point"), [&](const IntTile& tile) {
+    const int64_t positions = sizes.positions();
+    for (int64_t c = 0; c < tile.columns; ++c) {
+      int32_t* row = to + (tile.matrix * sizes.output[1] + tile.column + c) * positions + tile.row;
+      for (int64_t r = 0; r < tile.rows; ++r) row[r] = tile.sums[r * tile.stride + c];
+    }
+  });
 }
 
 OpPtr make_qlinear_conv(const OpArgs& args) { return std::make_shared<QLinearConvOp>(read_conv(args)); }

@@ -1,10 +1,10 @@
-// QLinearConv and ConvInteger: what compiled kernels read of them.
+// QLinearConv and ConvInteger: what passes read of them.
 #pragma once
 #include "ops/int_conv.hpp"
 
 namespace spinel::ops {
 
-/// A convolution of 8-bit integers, whose sums any IntProduct may make.
+/// A convolution of 8-bit integers.
 class IntConvOp : public Op {
  public:
   IntConvOp(ConvAttrs attrs, size_t weights_input, size_t weights_zero_input)
@@ -14,15 +14,10 @@ class IntConvOp : public Op {
   size_t weights_zero_input() const noexcept { return weights_zero_input_; }
   void batch(BatchContext& context) const override { batch_axis_0(context); }
   graph::Scratch scratch(const graph::ScratchContext& context) const override;
-  void run(RunContext& context) const override { run_with(context, reference_int_product(), nullptr); }
-  /// run() by another product; weights that were packed for it already, or nullptr.
-  virtual void run_with(RunContext& context, const IntProduct& product,
-                        const IntConvWeights* packed) const = 0;
 
  protected:
-  /// int_conv() of input 0 by weights that are packed now unless they are already.
-  void convolve(RunContext& context, const IntConvSizes& sizes, int32_t x_zero_point,
-                const IntProduct& product, const IntConvWeights* packed, IntTileFn emit) const;
+  /// int_conv() of input 0.
+  void convolve(RunContext& context, const IntConvSizes& sizes, int32_t x_zero_point, IntTileFn emit) const;
 
  private:
   ConvAttrs attrs_;
@@ -39,7 +34,7 @@ class QLinearConvOp final : public IntConvOp {
   std::string_view name() const override { return "QLinearConv"; }
   bool keeps_float32(size_t input) const override { return input == 1 || input == 4 || input == 6; }
   void infer(InferContext& context) const override;
-  void run_with(RunContext& context, const IntProduct& product, const IntConvWeights* packed) const override;
+  void run(RunContext& context) const override;
 };
 
 /// Inputs x, w, optional x_zero_point and w_zero_point (one element, or w's one for each output channel);
@@ -49,7 +44,7 @@ class ConvIntegerOp final : public IntConvOp {
   explicit ConvIntegerOp(ConvAttrs attrs) : IntConvOp(std::move(attrs), 1, 3) {}
   std::string_view name() const override { return "ConvInteger"; }
   void infer(InferContext& context) const override;
-  void run_with(RunContext& context, const IntProduct& product, const IntConvWeights* packed) const override;
+  void run(RunContext& context) const override;
 };
 
 /// The zero points of a convolution's weights, checked against W; an undefined tensor: 0.

@@ -64,7 +64,7 @@ class QLinearMatMul final : public IntMatMulOp {
     batch_quantized_matmul(context, 3, {1, 2}, {4, 5}, {6, 7});
   }
 
-  void run_with(RunContext& context, const IntProduct& product, const IntColumns* packed) const override {
+  void run(RunContext& context) const override {
     const Tensor& a = context.input(0);
     const Tensor& b = context.input(3);
     require_int8(a, "a");
@@ -85,7 +85,7 @@ class QLinearMatMul final : public IntMatMulOp {
     if (by_column) requantize.multipliers = requantize_multipliers(a_scale[0], b_scale, y_scale);
     Tensor& y = context.output(0, requantize.dtype, sizes.output);
     auto* const to = static_cast<uint8_t*>(y.raw());
-    multiply(context, sizes, left, product, packed, [&](const IntTile& tile) {
+    multiply(context, sizes, left, [&](const IntTile& tile) {
       for (int64_t r = 0; r < tile.rows; ++r) {
         uint8_t* out = to + (tile.matrix * sizes.m + tile.row + r) * sizes.n + tile.column;
         const int32_t* sums = tile.sums + r * tile.stride;
@@ -120,7 +120,7 @@ class MatMulInteger final : public IntMatMulOp {
   }
   void batch(BatchContext& context) const override { batch_quantized_matmul(context, 1, {2}, {3}, {}); }
 
-  void run_with(RunContext& context, const IntProduct& product, const IntColumns* packed) const override {
+  void run(RunContext& context) const override {
     const Tensor& a = context.input(0);
     const Tensor& b = context.input(1);
     require_int8(a, "A");
@@ -129,7 +129,7 @@ class MatMulInteger final : public IntMatMulOp {
     const IntMatrices left = left_matrices(a, input_or_none(context, 2));
     Tensor& y = context.output(0, DType::int32, sizes.output);
     auto* const to = static_cast<int32_t*>(y.raw());
-    multiply(context, sizes, left, product, packed, [&](const IntTile& tile) {
+    multiply(context, sizes, left, [&](const IntTile& tile) {
       for (int64_t r = 0; r < tile.rows; ++r)
         std::copy_n(tile.sums + r * tile.stride, tile.columns,
                     to + (tile.matrix * sizes.m + tile.row + r) * sizes.n + tile.column);
@@ -165,11 +165,10 @@ IntMatrices IntMatMulOp::right(const Tensor& b, const Tensor& zero_point) const 
   return out;
 }
 
-void IntMatMulOp::multiply(RunContext& context, const MatMulLayout& layout, IntMatrices a,
-                           const IntProduct& product, const IntColumns* packed, IntTileFn emit) const {
-  if (packed != nullptr) return int_matmul(context, layout, a, *packed, product, emit);
+void IntMatMulOp::multiply(RunContext& context, const MatMulLayout& layout, const IntMatrices& a,
+                           IntTileFn emit) const {
   const IntMatrices b = right(context.input(inputs_.b), input_or_none(context, inputs_.b_zero_point));
-  int_matmul(context, layout, a, IntColumns(b, product), product, emit);
+  int_matmul(context, layout, a, IntColumns(b), emit);
 }
 
 OpPtr make_qlinear_matmul(const OpArgs&) { return std::make_shared<QLinearMatMul>(); }

@@ -111,7 +111,7 @@ class QGemm final : public IntMatMulOp {
     context.set_output(0, BatchState::batched(0));
   }
 
-  void run_with(RunContext& context, const IntProduct& product, const IntColumns* packed) const override {
+  void run(RunContext& context) const override {
     const Tensor& a = context.input(0);
     const Tensor& b = context.input(3);
     require_int8(a, "A");
@@ -133,7 +133,7 @@ class QGemm final : public IntMatMulOp {
     if (!context.has_input(7)) {
       const FloatEpilogue epilogue{scaled(b_scale, a_scale), {}, DType::float32};
       Tensor& y = context.output(0, DType::float32, sizes.output);
-      return multiply(context, sizes, left, product, packed, [&](const IntTile& tile) {
+      return multiply(context, sizes, left, [&](const IntTile& tile) {
         for (int64_t r = 0; r < tile.rows; ++r) {
           int32_t sums[int_tile_columns];
           addend.add(tile, r, sums);
@@ -149,7 +149,7 @@ class QGemm final : public IntMatMulOp {
         .zero_point = scalar_zero_point(context, 8, "y_zero_point")};
     Tensor& y = context.output(0, dtype, sizes.output);
     auto* const to = static_cast<uint8_t*>(y.raw());
-    multiply(context, sizes, left, product, packed, [&](const IntTile& tile) {
+    multiply(context, sizes, left, [&](const IntTile& tile) {
       for (int64_t r = 0; r < tile.rows; ++r) {
         int32_t sums[int_tile_columns];
         addend.add(tile, r, sums);
@@ -213,7 +213,7 @@ class MatMulIntegerToFloat final : public IntMatMulOp {
         return context.block("operand A's scales may differ along the batch");
     batch_of_left_operand(context, 1);
   }
-  void run_with(RunContext& context, const IntProduct& product, const IntColumns* packed) const override {
+  void run(RunContext& context) const override {
     const Tensor& a = context.input(0);
     const Tensor& b = context.input(1);
     require_int8(a, "A");
@@ -225,12 +225,11 @@ class MatMulIntegerToFloat final : public IntMatMulOp {
     check_columns(epilogue.scales, sizes.n, "b_scale");
     check_columns(epilogue.bias, sizes.n, "bias");
     Tensor& y = context.output(0, epilogue.dtype, sizes.output);
-    multiply(context, sizes, left_matrices(a, input_or_none(context, 4)), product, packed,
-             [&](const IntTile& tile) {
-               for (int64_t r = 0; r < tile.rows; ++r)
-                 epilogue.row(tile.sums + r * tile.stride, tile.column, tile.columns, y,
-                              (tile.matrix * sizes.m + tile.row + r) * sizes.n + tile.column);
-             });
+    multiply(context, sizes, left_matrices(a, input_or_none(context, 4)), [&](const IntTile& tile) {
+      for (int64_t r = 0; r < tile.rows; ++r)
+        epilogue.row(tile.sums + r * tile.stride, tile.column, tile.columns, y,
+                     (tile.matrix * sizes.m + tile.row + r) * sizes.n + tile.column);
+    });
   }
 };
 
@@ -257,7 +256,7 @@ class DynamicQuantizeMatMul final : public IntMatMulOp {
     out.shared_bytes = static_cast<uint64_t>(element_count(a));
     return out;
   }
-  void run_with(RunContext& context, const IntProduct& product, const IntColumns* packed) const override {
+  void run(RunContext& context) const override {
     const Tensor& a = context.input(0);
     const DType dtype = float_type(a, "A");
     require_int8(context.input(1), "B");
@@ -276,7 +275,7 @@ class DynamicQuantizeMatMul final : public IntMatMulOp {
     check_columns(epilogue.bias, sizes.n, "bias");
     IntMatrices left = left_matrices(quantized, Tensor());
     left.zero_points = {scale.zero_point};
-    multiply(context, sizes, std::move(left), product, packed, [&](const IntTile& tile) {
+    multiply(context, sizes, left, [&](const IntTile& tile) {
       for (int64_t r = 0; r < tile.rows; ++r)
         epilogue.row(tile.sums + r * tile.stride, tile.column, tile.columns, y,
                      (tile.matrix * sizes.m + tile.row + r) * sizes.n + tile.column);

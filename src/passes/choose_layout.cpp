@@ -236,7 +236,7 @@ class Layout : private LayoutValues {
   bool lower_pool(const Node& node, cpu::PoolLayer::Kind kind, const ops::WindowAttrs& window) {
     const ValueType x = type_of(node.inputs[0]);
     const bool takes_bytes = kind == cpu::PoolLayer::Kind::max && has_nhwc(node.inputs[0]) &&
-                             isa_.byte_kernels != nullptr && is_flat_image(x) && cpu::is_byte(x.dtype);
+                             is_flat_image(x) && cpu::is_byte(x.dtype);
     if (!is_image(x) || !(computes_in(x.dtype) || takes_bytes) ||
         window.kernel_shape.size() != rank_of(x) - 2 || !is_image(type_of(node.outputs[0])))
       return false;

@@ -24,7 +24,7 @@ void for_each_arithmetic(Fn fn) {
 #if defined(SPINEL_HAS_FP16_EMULATION)
   if (!cpu::has_isa("avx512")) return;
   const cpu::Isa emulated{"avx512_fp16 emulated", nullptr, cpu::find_isa("avx512").kernels,
-                          &cpu::avx512_fp16_emulated::half_kernels};
+                          &cpu::avx512_fp16_emulated::half_kernels, cpu::find_isa("avx512").byte_kernels};
   SECTION("float16 emulated") { fn(emulated); }
 #endif
 }

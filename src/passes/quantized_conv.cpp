@@ -19,7 +19,7 @@ std::vector<int32_t> integers(const Tensor& tensor) {
 std::optional<QuantizedConv> quantized_conv(const graph::Graph& graph, const graph::Node& node,
                                             const cpu::Isa& isa) {
   const auto* conv = dynamic_cast<const ops::QLinearConvOp*>(node.op.get());
-  if (conv == nullptr || isa.byte_kernels == nullptr) return std::nullopt;
+  if (conv == nullptr) return std::nullopt;
   constexpr size_t count = 9;
   Tensor in[count];
   for (size_t i = 1; i < std::min(count, node.inputs.size()); ++i) {

@@ -14,7 +14,8 @@ size_t select_kernels(graph::Graph& graph, const Settings& settings) {
     for (const cpu::KernelEntry& entry : cpu::kernel_list()) {
       if (node.op->name() != entry.op) continue;
       std::string refusal;
-      graph::OpPtr op = entry.make({graph, node, *settings.isa->kernels}, refusal);
+      graph::OpPtr op =
+          entry.make({graph, node, *settings.isa->kernels, *settings.isa->byte_kernels}, refusal);
       if (op == nullptr) continue;
       if (auto recipe = cpu::recipe_of(*node.op)) {
         recipe->kernel = entry.name;

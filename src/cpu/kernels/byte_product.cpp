@@ -2,6 +2,7 @@
 // sums become.
 #include "cpu/kernels/byte_product.hpp"
 
+#include "cpu/kernels/activations.hpp"
 #include "cpu/kernels/byte_lanes.hpp"
 #include "cpu/kernels/tile_rows.hpp"
 
@@ -53,15 +54,26 @@ void some_rows(int64_t rows, const char* a, int64_t stride, const char* b, int64
 /// Sums wrap around.
 inline int32_t wrapped(uint32_t sum) { return static_cast<int32_t>(sum); }
 
+/// What is added to all sums of the columns [n, n + panel). Returns whether there is anything.
+bool column_starts(const ByteBlock& block, int64_t n, int32_t* start) {
+  if (block.start == nullptr && (block.column_sums == nullptr || block.a_zero_point == 0)) return false;
+  for (int64_t j = 0; j < panel; ++j) start[j] = block.start == nullptr ? 0 : block.start[n + j];
+  if (block.column_sums != nullptr)
+    for (int64_t j = 0; j < panel; ++j)
+      start[j] =
+          wrapped(static_cast<uint32_t>(start[j]) - static_cast<uint32_t>(block.a_zero_point) *
+                                                        static_cast<uint32_t>(block.column_sums[n + j]));
+  return true;
+}
+
 /// sums[rows][panel] plus what belongs to their columns [n, n + panel).
-void correct(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int32_t* sums) {
-  if (block.start != nullptr) {
-    const int32_t* start = block.start + n;
+void correct(const ByteBlock& block, const int32_t* start, int64_t row, int64_t rows, int64_t n,
+             int32_t* sums) {
+  if (start != nullptr)
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t j = 0; j < panel; ++j)
         sums[r * panel + j] =
             wrapped(static_cast<uint32_t>(sums[r * panel + j]) + static_cast<uint32_t>(start[j]));
-  }
   if (block.row_sums == nullptr || block.b_zero_points == nullptr) return;
   const int32_t* zeros = block.b_zero_points + n;
   for (int64_t r = 0; r < rows; ++r) {
@@ -72,6 +84,56 @@ void correct(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int32
   }
 }
 
+void store_bytes(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
+                 const int32_t* sums) {
+  auto* to = static_cast<uint8_t*>(block.c) + row * block.c_stride + n;
+  for (int64_t r = 0; r < rows; ++r, to += block.c_stride) {
+    uint8_t bytes[panel];
+    requantize(*block.epilogue, block.epilogue->multipliers + n, sums + r * panel, panel, bytes);
+    if (columns == panel)
+      __builtin_memcpy(to, bytes, panel);
+    else
+      __builtin_memcpy(to, bytes, static_cast<size_t>(columns));
+  }
+}
+
+/// A count that is known when it is compiled makes vectors of the columns.
+inline void store_float_row(const ByteFloats& floats, const float* scales, const int32_t* sums, int64_t n,
+                            int64_t columns, const float* residual, float* to) {
+  float values[panel];
+  for (int64_t j = 0; j < columns; ++j) values[j] = static_cast<float>(sums[j]) * scales[j];
+  if (floats.epilogue.bias != nullptr)
+    for (int64_t j = 0; j < columns; ++j) values[j] += floats.epilogue.bias[n + j];
+  if (residual != nullptr)
+    for (int64_t j = 0; j < columns; ++j) values[j] += residual[j];
+  __builtin_memcpy(to, values, static_cast<size_t>(columns) * sizeof *values);
+}
+
+void store_floats(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
+                  const int32_t* sums) {
+  const ByteFloats& floats = *block.floats;
+  float scales[panel];
+  for (int64_t j = 0; j < panel; ++j) scales[j] = floats.factor * floats.scales[n + j];
+  float* const c = static_cast<float*>(block.c) + row * block.c_stride + n;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* residual =
+        floats.residual == nullptr ? nullptr : floats.residual + (row + r) * floats.residual_stride + n;
+    if (columns == panel)
+      store_float_row(floats, scales, sums + r * panel, n, panel, residual, c + r * block.c_stride);
+    else
+      store_float_row(floats, scales, sums + r * panel, n, columns, residual, c + r * block.c_stride);
+  }
+  if (floats.epilogue.activation != Activation::none)
+    activate_rows(floats.epilogue, c, block.c_stride, rows, columns);
+}
+
+void store_sums_of(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
+                   const int32_t* sums) {
+  for (int64_t r = 0; r < rows; ++r)
+    __builtin_memcpy(static_cast<int32_t*>(block.c) + (row + r) * block.c_stride + n, sums + r * panel,
+                     static_cast<size_t>(columns) * sizeof *sums);
+}
+
 void multiply(const ByteBlock& block) {
   alignas(64) int32_t sums[tile_rows * panel];
   const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
@@ -80,26 +142,20 @@ void multiply(const ByteBlock& block) {
     const char* b =
         static_cast<const char*>(block.b) + n * block.depth * static_cast<int64_t>(sizeof(Weight));
     const int64_t columns = block.columns - n < panel ? block.columns - n : panel;
+    int32_t own[panel];
+    const int32_t* start = column_starts(block, n, own) ? own : nullptr;
     int64_t row = 0;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t rows = (block.rows - row + tiles - tile - 1) / (tiles - tile);
       some_rows<tile_rows>(rows, static_cast<const char*>(block.a) + row * block.a_stride_bytes,
                            block.a_stride_bytes, b, groups, sums);
-      correct(block, row, rows, n, sums);
-      for (int64_t r = 0; r < rows; ++r) {
-        const int64_t at = (row + r) * block.c_stride + n;
-        if (block.epilogue == nullptr) {
-          __builtin_memcpy(static_cast<int32_t*>(block.c) + at, sums + r * panel,
-                           static_cast<size_t>(columns) * sizeof *sums);
-          continue;
-        }
-        uint8_t bytes[panel];
-        requantize(*block.epilogue, block.epilogue->multipliers + n, sums + r * panel, panel, bytes);
-        if (columns == panel)
-          __builtin_memcpy(static_cast<uint8_t*>(block.c) + at, bytes, panel);
-        else
-          __builtin_memcpy(static_cast<uint8_t*>(block.c) + at, bytes, static_cast<size_t>(columns));
-      }
+      correct(block, start, row, rows, n, sums);
+      if (block.epilogue != nullptr)
+        store_bytes(block, row, rows, n, columns, sums);
+      else if (block.floats != nullptr)
+        store_floats(block, row, rows, n, columns, sums);
+      else
+        store_sums_of(block, row, rows, n, columns, sums);
       row += rows;
     }
   }
