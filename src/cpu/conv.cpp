@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "cpu/patches.hpp"
 #include "cpu/product.hpp"
+#include "cpu/weights.hpp"
 #include "cpu/winograd.hpp"
 #include "ops/shape_rules.hpp"
 
@@ -87,31 +87,22 @@ Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& w
   if (layer.algorithm == ConvAlgorithm::winograd) return pack_winograd_weights(*isa.kernels, layer, weights);
   const int64_t columns = layer.out_channels / layer.group;
   const int64_t channels = layer.in_channels / layer.group;
-  const int64_t taps = layer.taps();
   if (layer.algorithm == ConvAlgorithm::depthwise) return pack_depthwise_weights(layer, weights);
   const int64_t depth = layer.depth();
   const int64_t group_size = packed_weights_size(isa, layer.half_chunk, depth, columns);
   Tensor packed = Tensor::uninitialized(layer.dtype, {layer.group * group_size});
-  const Tensor wide = ops::to_float32(weights);
-  // Some columns at a time, which stay in the caches; whole panels of every instruction set.
-  const int64_t most = std::min<int64_t>(columns, 64);
-  // [tap, channel, column]: the order of K in the patches.
-  std::vector<float> ordered(static_cast<size_t>(depth * most));
-  const float* from = wide.data<float>().data();
+  const Tensor from = convert(weights, layer.dtype);
+  const int64_t element = dtype_bits(layer.dtype) / 8;
   for (int64_t g = 0; g < layer.group; ++g)
-    for (int64_t first = 0; first < columns; first += most) {
-      check_load_cancelled();
-      const int64_t count = std::min(most, columns - first);
-      for (int64_t n = 0; n < count; ++n)
-        for (int64_t c = 0; c < channels; ++c)
-          for (int64_t t = 0; t < taps; ++t)
-            ordered[static_cast<size_t>((t * channels + c) * count + n)] = *from++;
-      Tensor to = packed.rows(
-          g * group_size + (first == 0 ? 0 : packed_weights_size(isa, layer.half_chunk, depth, first)),
-          packed_weights_size(isa, layer.half_chunk, depth, count));
-      copy_elements(pack_weights(isa, layer.dtype, layer.half_chunk, ordered.data(), count, 1, depth, count),
-                    to);
-    }
+    pack_weights(isa, layer.half_chunk,
+                 {.from = static_cast<const std::byte*>(from.raw()) + g * columns * depth * element,
+                  .half = layer.dtype == DType::float16,
+                  .columns = columns,
+                  .channels = channels,
+                  .taps = layer.taps(),
+                  .column_stride = depth,
+                  .channel_stride = layer.taps()},
+                 static_cast<std::byte*>(packed.raw()) + g * group_size * element);
   return packed;
 }
 

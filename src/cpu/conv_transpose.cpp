@@ -7,6 +7,7 @@
 #include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "cpu/tasks.hpp"
+#include "cpu/weights.hpp"
 #include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
@@ -139,30 +140,41 @@ int64_t packed_transposed_size(const Isa& isa, const ConvTransposeLayer& layer) 
 Tensor pack_transposed_weights(const Isa& isa, const ConvTransposeLayer& layer, const Tensor& weights) {
   const int64_t channels = group_channels(layer);
   const int64_t columns = group_columns(layer);
-  const Tensor wide = ops::to_float32(weights);
-  const float* from = wide.data<float>().data();
-  if (is_depthwise(layer)) return pack_depthwise(layer, from);
+  if (is_depthwise(layer)) return pack_depthwise(layer, ops::to_float32(weights).data<float>().data());
+  const Tensor from = convert(weights, layer.dtype);
   Tensor packed = Tensor::uninitialized(layer.dtype, {packed_transposed_size(isa, layer)});
-  auto* to = static_cast<std::byte*>(packed.raw());
-  for_each_phase(layer, [&](int64_t, int64_t, const Phase& phase) {
-    const int64_t depth = phase.depth(channels);
-    // [tap, channel, column]: the order of K in the patches.
-    std::vector<float> ordered(static_cast<size_t>(depth * columns));
-    for (int64_t g = 0; g < layer.attrs.group; ++g) {
-      float* at = ordered.data();
-      if (!phase.is_empty())
-        for_each_tap(layer, phase, [&](int64_t tap) {
-          check_load_cancelled();
-          for (int64_t c = g * channels; c < (g + 1) * channels; ++c)
-            for (int64_t n = 0; n < columns; ++n)
-              *at++ = from[(c * columns + n) * layer.kernel_h * layer.kernel_w + tap];
-        });
-      const Tensor one =
-          pack_weights(isa, layer.dtype, layer.half_chunk, ordered.data(), columns, 1, depth, columns);
-      std::memcpy(to, one.raw(), one.size_bytes());
-      to += one.size_bytes();
-    }
-  });
+  const auto pack = [&](const auto* elements) {
+    using Element = std::remove_cvref_t<decltype(*elements)>;
+    auto* to = static_cast<Element*>(packed.raw());
+    for_each_phase(layer, [&](int64_t, int64_t, const Phase& phase) {
+      const int64_t depth = phase.depth(channels);
+      // [tap, channel, column]: the order of K in the patches.
+      std::vector<Element> ordered(static_cast<size_t>(depth * columns));
+      for (int64_t g = 0; g < layer.attrs.group; ++g) {
+        Element* at = ordered.data();
+        if (!phase.is_empty())
+          for_each_tap(layer, phase, [&](int64_t tap) {
+            for (int64_t c = g * channels; c < (g + 1) * channels; ++c) {
+              check_load_cancelled();
+              for (int64_t n = 0; n < columns; ++n)
+                *at++ = elements[(c * columns + n) * layer.kernel_h * layer.kernel_w + tap];
+            }
+          });
+        pack_weights(isa, layer.half_chunk,
+                     {.from = ordered.data(),
+                      .half = layer.dtype == DType::float16,
+                      .columns = columns,
+                      .channels = depth,
+                      .channel_stride = columns},
+                     to);
+        to += packed_weights_size(isa, layer.half_chunk, depth, columns);
+      }
+    });
+  };
+  if (layer.dtype == DType::float16)
+    pack(static_cast<const uint16_t*>(from.raw()));
+  else
+    pack(from.data<float>().data());
   return packed;
 }
 

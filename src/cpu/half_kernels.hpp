@@ -38,10 +38,11 @@ struct HalfKernels {
   int64_t default_chunk;
   /// Elements that pack_columns writes; a multiple of `columns` where these fill their panels.
   int64_t (*packed_size)(int64_t depth, int64_t columns);
-  /// Packs B, rounded to float16; panels as Kernels::pack_columns has them, of [depth / 2][columns][2]
-  /// elements, before which may stand what the arithmetic needs. All elements are finite.
-  void (*pack_columns)(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
-                       int64_t columns, int64_t chunk, uint16_t* to);
+  /// Packs B, b(k, n) = from[k * row_stride + n]; panels as Kernels::pack_columns has them, of
+  /// [depth / 2][columns][2] elements, before which may stand what the arithmetic needs. All elements are
+  /// finite.
+  void (*pack_columns)(const uint16_t* from, int64_t row_stride, int64_t depth, int64_t columns,
+                       int64_t chunk, uint16_t* to);
   /// Turns rows of A into what gemm_block reads, in place if `to` is `from`, and writes a scale for each
   /// chunk of each row. Columns up to the next even number are zeros then. Returns whether all elements are
   /// finite. nullptr: gemm_block reads float16.

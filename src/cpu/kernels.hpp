@@ -122,6 +122,18 @@ struct PoolRows {
   int64_t pad_back = 0, pad_bottom = 0, pad_right = 0;  ///< What lies beyond never counts.
 };
 
+/// What is to be known of weights before they are packed.
+struct WeightFacts {
+  bool finite = true;  ///< No Inf and no NaN.
+  int64_t zeros = 0;   ///< Elements that are 0.
+};
+
+/// What rounding to float16 has done to the elements.
+struct HalfRounding {
+  int64_t clamped = 0;  ///< Finite ones beyond +-65504, which became that.
+  int64_t flushed = 0;  ///< Ones other than 0 that became 0.
+};
+
 struct VectorKernels;
 struct AttentionKernels;
 
@@ -150,8 +162,9 @@ struct Kernels {
   bool (*pack_half_patches)(const Patches& patches, int64_t row, int64_t rows, int64_t k, int64_t depth,
                             uint16_t* to, int64_t to_stride);
 
-  /// u[36][count] = G g G^T of the filters taps[3 * 3][count].
-  void (*winograd_weights)(const float* taps, int64_t count, float* u);
+  /// u[point * plane + channel * columns + column] = G g G^T of the filters taps[channels][3 * 3][columns],
+  /// for 36 points.
+  void (*winograd_weights)(const float* taps, int64_t channels, int64_t columns, float* u, int64_t plane);
   /// v[36][tiles][channels] = B^T d B of the tiles' inputs.
   void (*winograd_input)(const WinogradTiles& tiles, float* v);
   /// y = activation(A^T m A + bias + residual), m[36][tiles][columns].
@@ -172,6 +185,11 @@ struct Kernels {
                      int64_t to_stride);
   void (*narrow_rows)(const float* from, int64_t from_stride, int64_t rows, int64_t columns, uint16_t* to,
                       int64_t to_stride);
+
+  /// Of float32, or of float16 if `half`; at most 2^30 elements.
+  WeightFacts (*weigh)(bool half, const void* from, int64_t count);
+  /// To float16, saturating instead of overflowing; at most 2^30 elements.
+  HalfRounding (*round_weights)(const float* from, int64_t count, uint16_t* to);
 };
 
 namespace portable {

@@ -2,14 +2,23 @@
 
 #include "base/text.hpp"
 #include "cpu/product.hpp"
+#include "cpu/weights.hpp"
 
 namespace spinel::cpu {
 
 Tensor pack_linear_weights(const Isa& isa, const LinearLayer& layer, const Tensor& b, bool transposed) {
-  const Tensor wide = ops::to_float32(b);
-  return pack_weights(isa, layer.dtype, layer.half_chunk, wide.data<float>().data(),
-                      transposed ? 1 : layer.columns, transposed ? layer.depth : 1, layer.depth,
-                      layer.columns);
+  const Tensor from = convert(b, layer.dtype);
+  Tensor packed = Tensor::uninitialized(
+      layer.dtype, {packed_weights_size(isa, layer.half_chunk, layer.depth, layer.columns)});
+  pack_weights(isa, layer.half_chunk,
+               {.from = from.raw(),
+                .half = layer.dtype == DType::float16,
+                .columns = layer.columns,
+                .channels = layer.depth,
+                .column_stride = transposed ? layer.depth : 1,
+                .channel_stride = transposed ? 1 : layer.columns},
+               packed.raw());
+  return packed;
 }
 
 std::string linear_text(const LinearLayer& layer) {

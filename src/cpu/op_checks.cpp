@@ -13,6 +13,7 @@
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/quant_conv.hpp"
+#include "cpu/weights.hpp"
 #include "ops/regroup.hpp"
 
 namespace spinel::cpu {

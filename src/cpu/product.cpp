@@ -1,10 +1,6 @@
 #include "cpu/product.hpp"
 
 #include <algorithm>
-#include <cmath>
-
-#include "base/cancel.hpp"
-#include "ops/shape_rules.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -234,66 +230,6 @@ void run_half_part(const Kernels& kernels, const Product& p, const Part& part, c
 }
 
 }  // namespace
-
-namespace {
-
-/// Columns that are packed before a cancelled load is noticed: whole panels of every instruction set.
-int64_t pack_group(int64_t depth) {
-  constexpr int64_t panels = 64;
-  constexpr int64_t elements = int64_t{1} << 19;
-  return std::max<int64_t>(elements / std::max<int64_t>(depth, 1) / panels, 1) * panels;
-}
-
-/// Packs into `to` by the kernels of either type.
-template <class Kernels, class Element, class... Chunk>
-void pack_by_groups(const Kernels& kernels, const float* from, int64_t row_stride, int64_t column_stride,
-                    int64_t depth, int64_t columns, Element* to, Chunk... chunk) {
-  const int64_t group = pack_group(depth);
-  for (int64_t n = 0; n < columns; n += group) {
-    check_load_cancelled();
-    kernels.pack_columns(from + n * column_stride, row_stride, column_stride, depth,
-                         std::min(group, columns - n), chunk...,
-                         to + (n == 0 ? 0 : kernels.packed_size(depth, n)));
-  }
-}
-
-}  // namespace
-
-Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float* from, int64_t row_stride,
-                    int64_t column_stride, int64_t depth, int64_t columns) {
-  if (half_chunk != 0) {
-    Tensor packed(DType::float16, {isa.half_kernels->packed_size(depth, columns)});
-    pack_by_groups(*isa.half_kernels, from, row_stride, column_stride, depth, columns,
-                   static_cast<uint16_t*>(packed.raw()), half_chunk);
-    return packed;
-  }
-  Tensor packed(DType::float32, {isa.kernels->packed_size(depth, columns)});
-  pack_by_groups(*isa.kernels, from, row_stride, column_stride, depth, columns, packed.data<float>().data());
-  return convert(packed, dtype);
-}
-
-bool all_finite(const Tensor& tensor) {
-  const Tensor wide = ops::to_float32(tensor);
-  return std::ranges::all_of(wide.data<float>(), [](float v) { return std::isfinite(v); });
-}
-
-/// Whether most weights are zeros, so that a result may come from a row's small elements alone, as one of a
-/// bank of filters does: fixed point would have rounded them to the size of the large ones.
-bool picks_elements(const Tensor& weights) {
-  const Tensor wide = ops::to_float32(weights);
-  return 4 * std::ranges::count(wide.data<float>(), 0.0F) > 3 * weights.element_count();
-}
-
-int64_t choose_half_chunk(const Isa& isa, DType dtype, const Tensor& weights, int64_t wanted) {
-  if (dtype != DType::float16 || isa.half_kernels == nullptr || !all_finite(weights)) return 0;
-  if (isa.half_kernels->prepare_rows != nullptr && picks_elements(weights)) return 0;
-  return wanted != 0 ? wanted : isa.half_kernels->default_chunk;
-}
-
-int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, int64_t columns) {
-  return half_chunk != 0 ? isa.half_kernels->packed_size(depth, columns)
-                         : isa.kernels->packed_size(depth, columns);
-}
 
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
   const int64_t sums =

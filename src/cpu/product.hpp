@@ -46,18 +46,6 @@ struct Product {
 /// Scratch that a task of run_products needs.
 uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product);
 
-/// Packs B (from[k * row_stride + n * column_stride]) as a product with these options reads it. `dtype`: of
-/// the layer.
-Tensor pack_weights(const Isa& isa, DType dtype, int64_t half_chunk, const float* from, int64_t row_stride,
-                    int64_t column_stride, int64_t depth, int64_t columns);
-/// Whether there is no Inf and no NaN.
-bool all_finite(const Tensor& tensor);
-/// `half_chunk` of a layer of that type and those weights: 0 unless the instruction set has 16-bit arithmetic
-/// for it, else `wanted`, or what is usual there if that is 0.
-int64_t choose_half_chunk(const Isa& isa, DType dtype, const Tensor& weights, int64_t wanted);
-/// Elements of the result.
-int64_t packed_weights_size(const Isa& isa, int64_t half_chunk, int64_t depth, int64_t columns);
-
 /// Runs `count` products of equal sizes, which `make(i)` describes, on the context's threads. Each element is
 /// summed over depth_block after depth_block (half_chunk after half_chunk), however the work is cut.
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/cancel.hpp"
-#include "ops/shape_rules.hpp"
+#include "cpu/weights.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -32,27 +32,48 @@ WinogradGrid winograd_grid(const ConvLayer& layer, int64_t out_height, int64_t o
 }
 
 Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, const Tensor& weights) {
+  constexpr int64_t taps = 9;
+  constexpr int64_t block_channels = 64;  // Whose weights and their transforms stay in the caches.
   const int64_t in = layer.in_channels;
   const int64_t out = layer.out_channels;
-  // Some columns at a time, which stay in the caches; whole panels of every instruction set.
-  const int64_t group = std::min<int64_t>(out, 64);
-  std::vector<float> taps(static_cast<size_t>(9 * in * group));
-  std::vector<float> transformed(static_cast<size_t>(points * in * group));
-  const Tensor wide = ops::to_float32(weights);
-  const float* from = wide.data<float>().data();
+  const Tensor from = convert(weights, layer.dtype);
+  const WeightMatrix matrix{.from = from.raw(),
+                            .half = layer.dtype == DType::float16,
+                            .columns = out,
+                            .channels = in,
+                            .taps = taps,
+                            .column_stride = taps * in,
+                            .channel_stride = taps};
   const int64_t size = kernels.packed_size(in, out);
   Tensor packed = Tensor::uninitialized(DType::float32, {points * size});
-  for (int64_t first = 0; first < out; first += group) {
-    check_load_cancelled();
-    const int64_t columns = std::min(group, out - first);
-    const int64_t count = in * columns;
-    for (int64_t n = 0; n < columns; ++n)
-      for (int64_t c = 0; c < in; ++c)
-        for (int64_t t = 0; t < 9; ++t) taps[static_cast<size_t>(t * count + c * columns + n)] = *from++;
-    kernels.winograd_weights(taps.data(), count, transformed.data());
-    float* to = packed.data<float>().data() + (first == 0 ? 0 : kernels.packed_size(in, first));
-    for (int64_t p = 0; p < points; ++p)
-      kernels.pack_columns(transformed.data() + p * count, columns, 1, in, columns, to + p * size);
+  std::vector<float> turned(static_cast<size_t>(taps * block_channels * kernels.panel_columns));
+  std::vector<uint16_t> halves(matrix.half ? turned.size() : 0);
+  std::vector<float> transformed;
+  for (int64_t first = 0; first < out; first += kernels.panel_columns) {
+    const int64_t columns = std::min(kernels.panel_columns, out - first);
+    const int64_t width = kernels.packed_size(1, columns);
+    float* const panel = packed.data<float>().data() + in * first;
+    for (int64_t c = 0; c < in; c += block_channels) {
+      check_load_cancelled();
+      const WeightBlock block{first, columns, c, std::min(block_channels, in - c)};
+      if (matrix.half) {
+        turn_weights(kernels, matrix, block, halves.data(), columns);
+        kernels.widen_rows(halves.data(), 0, 1, taps * block.channels * columns, turned.data(), 0);
+      } else {
+        turn_weights(kernels, matrix, block, turned.data(), columns);
+      }
+      float* const to = panel + c * width;
+      if (columns == width) {  // A panel is what the transform writes.
+        kernels.winograd_weights(turned.data(), block.channels, columns, to, size);
+        continue;
+      }
+      const int64_t count = block.channels * columns;
+      transformed.resize(static_cast<size_t>(points * count));
+      kernels.winograd_weights(turned.data(), block.channels, columns, transformed.data(), count);
+      for (int64_t p = 0; p < points; ++p)
+        kernels.pack_columns(transformed.data() + p * count, columns, 1, block.channels, columns,
+                             to + p * size);
+    }
   }
   return packed;
 }

@@ -11,8 +11,8 @@
 #include "cpu/patches.hpp"
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
-#include "cpu/product.hpp"
 #include "cpu/tune.hpp"
+#include "cpu/weights.hpp"
 #include "ops/batch_normalization.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip.hpp"
@@ -122,8 +122,7 @@ class Layout : private LayoutValues {
     };
     if (!layer.has_depth() && !has_nhwc(node.inputs[0]) && cpu::suits_planar_conv(layer))
       return lower_planar_conv(node, std::move(layer));
-    layer.finite_weights = cpu::all_finite(weights);
-    layer.half_chunk = cpu::choose_half_chunk(isa_, x.dtype, weights, settings_.half_chunk);
+    choose_arithmetic(layer, weights);
     layer.algorithm = choose_algorithm(node, layer, weights, size(rank_of(x) - 2), size(rank_of(x) - 1));
 
     Node lowered = like(node);
@@ -157,8 +156,7 @@ class Layout : private LayoutValues {
     layer.in_channels = weights.dim(0);
     layer.out_channels = weights.dim(1) * layer.attrs.group;
     if (!cpu::suits_phases(layer)) return false;
-    layer.finite_weights = cpu::all_finite(weights);
-    layer.half_chunk = cpu::choose_half_chunk(isa_, x.dtype, weights, settings_.half_chunk);
+    choose_arithmetic(layer, weights);
 
     Node lowered = like(node);
     lowered.attributes = cpu::conv_transpose_text(layer);
@@ -171,6 +169,15 @@ class Layout : private LayoutValues {
     release(node.inputs[1]);
     emit(std::move(lowered), node.outputs[0]);
     return true;
+  }
+
+  /// Of a convolution, transposed or not.
+  template <class Layer>
+  void choose_arithmetic(Layer& layer, const Tensor& weights) const {
+    const cpu::WeightFacts facts = cpu::weigh(isa_, weights);
+    layer.finite_weights = facts.finite;
+    layer.half_chunk =
+        cpu::choose_half_chunk(isa_, layer.dtype, facts, weights.element_count(), settings_.half_chunk);
   }
 
   cpu::ConvAlgorithm choose_algorithm(const Node& node, const cpu::ConvLayer& layer, const Tensor& weights,

@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "base/cancel.hpp"
 #include "base/half.hpp"
 #include "base/text.hpp"
 #include "graph/origin.hpp"
@@ -27,13 +26,12 @@ using graph::ValueId;
 
 Tensor converted_constant(const Value& value, DType to, const Settings& settings) {
   if (to != DType::float16 || value.constant.dtype() != DType::float32) return convert(value.constant, to);
-  check_load_cancelled();
-  const HalfConstant half = to_half_constant(value.constant);
-  if (half.clamped > 0 && settings.log)
+  const HalfConstant half = to_half_constant(*settings.isa, value.constant);
+  if (half.rounding.clamped > 0 && settings.log)
     settings.log(LogLevel::warning,
                  fmt::format("constant '{}': {} of {} elements lie outside float16 and were clamped "
                              "to +-65504",
-                             value.name, half.clamped, half.tensor.element_count()));
+                             value.name, half.rounding.clamped, half.tensor.element_count()));
   return half.tensor;
 }
 

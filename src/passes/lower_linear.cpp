@@ -3,7 +3,7 @@
 
 #include "base/cancel.hpp"
 #include "cpu/linear.hpp"
-#include "cpu/product.hpp"
+#include "cpu/weights.hpp"
 #include "ops/matmul.hpp"
 #include "passes/pipeline.hpp"
 
@@ -49,7 +49,9 @@ size_t lower_linear(Graph& graph, const Settings& settings) {
     if (attrs.alpha != 1 || attrs.transpose_a) continue;
     cpu::LinearLayer layer;
     layer.dtype = dtype;
-    layer.half_chunk = cpu::choose_half_chunk(*settings.isa, dtype, b, settings.half_chunk);
+    if (dtype == DType::float16)
+      layer.half_chunk = cpu::choose_half_chunk(*settings.isa, dtype, cpu::weigh(*settings.isa, b),
+                                                b.element_count(), settings.half_chunk);
     layer.depth = b.dim(attrs.transpose_b ? 1 : 0);
     layer.columns = b.dim(attrs.transpose_b ? 0 : 1);
     std::optional<Tensor> bias;

@@ -219,10 +219,11 @@ void HalfConverter::convert_type(onnx::ValueInfo& info, const Fact* fact) const 
 }
 
 Tensor HalfConverter::converted(std::string_view name, const Tensor& tensor) {
-  passes::HalfConstant half = passes::to_half_constant(tensor);
+  passes::HalfConstant half = passes::to_half_constant(cpu::best_isa(), tensor);
   ++report_.converted_tensors;
-  if (half.clamped + half.flushed > 0)
-    report_.clamped.push_back({std::string(name), tensor.element_count(), half.clamped, half.flushed});
+  const auto [clamped, flushed] = half.rounding;
+  if (clamped + flushed > 0)
+    report_.clamped.push_back({std::string(name), tensor.element_count(), clamped, flushed});
   return half.tensor;
 }
 

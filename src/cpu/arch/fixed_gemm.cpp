@@ -64,34 +64,39 @@ struct FixedPoint {
   }
 };
 
-/// A panel's columns of a matrix, row by row as float32 [tile_vectors * vector_floats] with zeros at the end.
+/// A panel's columns of a matrix of float16.
 struct PanelReader {
-  const float* from;
-  int64_t row_stride, column_stride;
+  const uint16_t* from;
+  int64_t row_stride;
   int64_t depth, columns;
 
-  void read(int64_t k, float* row) const {
-    const float* x = from + k * row_stride;
-    for (int64_t n = 0; n < columns; ++n) row[n] = k < depth ? x[n * column_stride] : 0;
+  /// Vector v of row k, zeros beyond the matrix.
+  Vec read(int64_t k, int64_t v) const {
+    const int64_t left = columns - v * vector_floats;
+    if (k >= depth || left <= 0) return Vec{};
+    return load_some(from + k * row_stride + v * vector_floats, left);
   }
 };
 
 /// The least factors that keep the columns' elements in 16 bits, and in 32 bits the sums of a chunk of
 /// products with elements of row_bits.
 void column_scales(const PanelReader& panel, int64_t chunk, float* scales) {
-  Vec sum[tile_vectors] = {}, greatest_sum[tile_vectors] = {}, greatest[tile_vectors] = {};
-  float row[panel_columns] = {};
-  for (int64_t k = 0; k < panel.depth; ++k) {
-    const bool begins = k % half_depth_block % chunk == 0;
-    panel.read(k, row);
-    for (int v = 0; v < tile_vectors; ++v) {
-      const Vec x = load(row + v * vector_floats);
-      const Vec size = max(x, -x);
-      sum[v] = begins ? size : sum[v] + size;
-      greatest_sum[v] = max(greatest_sum[v], sum[v]);
-      greatest[v] = max(greatest[v], size);
+  Vec greatest_sum[tile_vectors] = {};
+  Vec greatest[tile_vectors] = {};
+  for (int64_t block = 0; block < panel.depth; block += half_depth_block)
+    for (int64_t begin = block; begin < block + half_depth_block && begin < panel.depth; begin += chunk) {
+      int64_t end = begin + chunk < block + half_depth_block ? begin + chunk : block + half_depth_block;
+      if (end > panel.depth) end = panel.depth;
+      Vec sum[tile_vectors] = {};
+      for (int64_t k = begin; k < end; ++k)
+        for (int v = 0; v < tile_vectors; ++v) {
+          const Vec x = panel.read(k, v);
+          const Vec size = max(x, -x);
+          sum[v] = k == begin ? size : sum[v] + size;
+          greatest[v] = max(greatest[v], size);
+        }
+      for (int v = 0; v < tile_vectors; ++v) greatest_sum[v] = max(greatest_sum[v], sum[v]);
     }
-  }
   // Rounding moves each element by a half at most.
   constexpr float most_sum = static_cast<float>((int64_t{1} << (31 - row_bits)) - 1);
   const Vec by_sum = broadcast(1 / (most_sum - 0.75F * static_cast<float>(chunk)));
@@ -99,29 +104,29 @@ void column_scales(const PanelReader& panel, int64_t chunk, float* scales) {
     store(scales + v * vector_floats, max(greatest_sum[v] * by_sum, greatest[v] * broadcast(1 / 32767.0F)));
 }
 
-void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
-                  int64_t columns, int64_t chunk, uint16_t* to) {
+void pack_columns(const uint16_t* from, int64_t row_stride, int64_t depth, int64_t columns, int64_t chunk,
+                  uint16_t* to) {
   for (int64_t n = 0; n < columns; n += panel_columns) {
     const int64_t count = columns - n < panel_columns ? columns - n : panel_columns;
     const int64_t width = panel_width(count);
-    const PanelReader panel{from + n * column_stride, row_stride, column_stride, depth, count};
+    const int64_t vectors = width / vector_floats;
+    const PanelReader panel{from + n, row_stride, depth, count};
     float scales[panel_columns];
     column_scales(panel, chunk, scales);
     __builtin_memcpy(to, scales, static_cast<size_t>(width) * sizeof(float));
     to += 2 * width;
-    float factors[panel_columns];
-    for (int64_t i = 0; i < panel_columns; ++i) factors[i] = scales[i] > 0 ? 1 / scales[i] : 0;
-    float rows[2][panel_columns] = {};
-    for (int64_t k = 0; k < depth; k += 2, to += 2 * width) {
-      panel.read(k, rows[0]);
-      panel.read(k + 1, rows[1]);
-      for (int64_t i = 0; i < width; i += vector_floats) {
-        const IntVec first = round_to_int(load(rows[0] + i) * load(factors + i));
-        const IntVec second = round_to_int(load(rows[1] + i) * load(factors + i));
-        const IntVec pairs = (first & 0xffff) | second << 16;
-        __builtin_memcpy(to + 2 * i, &pairs, sizeof pairs);
-      }
+    Vec factors[tile_vectors];
+    for (int v = 0; v < tile_vectors; ++v) {
+      const Vec scale = load(scales + v * vector_floats);
+      factors[v] = scale > 0 ? 1 / scale : Vec{};
     }
+    for (int64_t k = 0; k < depth; k += 2, to += 2 * width)
+      for (int64_t v = 0; v < vectors; ++v) {
+        const IntVec first = round_to_int(panel.read(k, v) * factors[v]);
+        const IntVec second = round_to_int(panel.read(k + 1, v) * factors[v]);
+        const IntVec pairs = (first & 0xffff) | second << 16;
+        __builtin_memcpy(to + 2 * v * vector_floats, &pairs, sizeof pairs);
+      }
   }
 }
 

@@ -38,19 +38,16 @@ struct Float16 {
                             int64_t /*vectors*/) {}
 };
 
-void pack_columns(const float* from, int64_t row_stride, int64_t column_stride, int64_t depth,
-                  int64_t columns, int64_t /*chunk*/, uint16_t* to) {
+void pack_columns(const uint16_t* from, int64_t row_stride, int64_t depth, int64_t columns, int64_t /*chunk*/,
+                  uint16_t* to) {
   for (int64_t n0 = 0; n0 < columns; n0 += panel_columns) {
     const int64_t count = columns - n0 < panel_columns ? columns - n0 : panel_columns;
     const int64_t width = panel_width(count);
-    for (int64_t k = 0; k < even(depth); k += 2) {
-      float pairs[2 * panel_columns] = {};
-      for (int64_t n = 0; n < count; ++n)
-        for (int64_t i = 0; i < 2; ++i)
-          if (k + i < depth) pairs[2 * n + i] = from[(k + i) * row_stride + (n0 + n) * column_stride];
-      for (int64_t i = 0; i < 2 * width; i += vector_floats) store(to + i, load(pairs + i));
-      to += 2 * width;
-    }
+    for (int64_t k = 0; k < even(depth); ++k)
+      for (int64_t n = 0; n < width; ++n)
+        to[(k / 2 * width + n) * 2 + k % 2] =
+            n < count && k < depth ? from[k * row_stride + n0 + n] : uint16_t{0};
+    to += even(depth) * width;
   }
 }
 

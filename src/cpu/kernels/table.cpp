@@ -6,6 +6,7 @@
 #include "cpu/kernels/patches.hpp"
 #include "cpu/kernels/pool.hpp"
 #include "cpu/kernels/vector_table.hpp"
+#include "cpu/kernels/weights.hpp"
 #include "cpu/kernels/winograd.hpp"
 
 namespace spinel::cpu::SPINEL_ISA {
@@ -31,6 +32,8 @@ const Kernels kernels = {
     .mean_rows = mean_rows,
     .widen_rows = widen_rows,
     .narrow_rows = narrow_rows,
+    .weigh = weigh,
+    .round_weights = round_weights,
 };
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -175,21 +175,23 @@ void output_of(const WinogradTiles& w, const float* m, const WinogradOutput& o) 
 
 }  // namespace
 
-void winograd_weights(const float* taps, int64_t count, float* u) {
-  for (int64_t i = 0; i < count; i += vector_floats) {
-    Vec columns[3][patch];  // G applied to each column of the filter.
-    for (int kw = 0; kw < 3; ++kw) {
-      Vec g[3];
-      for (int kh = 0; kh < 3; ++kh) g[kh] = load_some(taps + (kh * 3 + kw) * count + i, count - i);
-      transform_weights(g, columns[kw]);
+void winograd_weights(const float* taps, int64_t channels, int64_t columns, float* u, int64_t plane) {
+  for (int64_t c = 0; c < channels; ++c, taps += 9 * columns, u += columns)
+    for (int64_t n = 0; n < columns; n += vector_floats) {
+      const int64_t left = columns - n;
+      Vec down[3][patch];  // G applied to each column of the filter.
+      for (int kw = 0; kw < 3; ++kw) {
+        Vec g[3];
+        for (int kh = 0; kh < 3; ++kh) g[kh] = load_some(taps + (kh * 3 + kw) * columns + n, left);
+        transform_weights(g, down[kw]);
+      }
+      for (int h = 0; h < patch; ++h) {
+        const Vec row[3] = {down[0][h], down[1][h], down[2][h]};
+        Vec out[patch];
+        transform_weights(row, out);
+        for (int w = 0; w < patch; ++w) store_some(u + (h * patch + w) * plane + n, out[w], left);
+      }
     }
-    for (int h = 0; h < patch; ++h) {
-      const Vec row[3] = {columns[0][h], columns[1][h], columns[2][h]};
-      Vec out[patch];
-      transform_weights(row, out);
-      for (int w = 0; w < patch; ++w) store_some(u + (h * patch + w) * count + i, out[w], count - i);
-    }
-  }
 }
 
 void winograd_input(const WinogradTiles& tiles, float* v) {
