@@ -322,7 +322,7 @@ class NodeImporter {
       if (const auto found = body.names.find(called.outputs[i]); found != body.names.end()) {
         graph::Node identity;
         identity.name = name + "/" + std::string(called.outputs[i]);
-        identity.op = ops::make_op(*ops::find_op("", "Identity"), ops::OpArgs("Identity", 13, {}, 1, 1));
+        identity.op = ops::make_op(ops::need_op("", "Identity"), ops::OpArgs("Identity", 13, {}, 1, 1));
         identity.inputs = {found->second};
         identity.outputs = {outputs[i]};
         identity.sources = {name};

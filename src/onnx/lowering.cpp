@@ -116,7 +116,7 @@ void Lowering::set_output(size_t index, ValueId value) {
   }
   graph::Node node;
   node.name = fmt::format("{}/output_{}", name_, index);
-  node.op = ops::make_op(*ops::find_op("", "Identity"), ops::OpArgs("Identity", version, {}, 1, 1));
+  node.op = ops::make_op(ops::need_op("", "Identity"), ops::OpArgs("Identity", version, {}, 1, 1));
   node.inputs = {value};
   node.outputs = {outputs_[index]};
   node.sources = {name_};

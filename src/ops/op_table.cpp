@@ -249,9 +249,9 @@ namespace {
 
 /// What passes put into graphs by name.
 constexpr std::string_view always_in[] = {
-    "LayerNormalization", "Add",    "Cast", "Flatten", "Gelu",  "HardSwish",
-    "Identity",           "MatMul", "Mul",  "Reshape", "Swish", "Where",
-    "Transpose"};
+    "LayerNormalization", "Add",       "Cast", "Flatten", "Gelu",    "HardSwish",
+    "Identity",           "MatMul",    "Mul",  "Reshape", "Squeeze", "Swish",
+    "Transpose",          "Unsqueeze", "Where"};
 
 /// Whether `list`, words that are separated by commas, is empty or holds "name", or "domain:name".
 constexpr bool holds(std::string_view list, std::string_view domain, std::string_view name) {
@@ -310,6 +310,13 @@ const OpDef* find_op(std::string_view domain, std::string_view name) {
   for (const OpDef& def : table)
     if (def.domain == domain && def.name == name) return &def;
   return nullptr;
+}
+
+const OpDef& need_op(std::string_view domain, std::string_view name) {
+  if (const OpDef* def = find_op(domain, name)) return *def;
+  if (left_out_of_build(domain, name))
+    fail(ErrorCode::unsupported, "{} is needed, which is left out of this build", name);
+  fail(ErrorCode::internal, "the operator table has no {}", name);
 }
 
 bool left_out_of_build(std::string_view domain, std::string_view name) {

@@ -19,6 +19,9 @@ struct OpDef {
 std::span<const OpDef> op_table();
 /// The operator of that name, or nullptr. "ai.onnx" and "" are the same domain.
 const OpDef* find_op(std::string_view domain, std::string_view name);
+/// The operator of that name. Throws Error(unsupported) if it is left out of this build, Error(internal) if
+/// there is none.
+const OpDef& need_op(std::string_view domain, std::string_view name);
 /// Whether Spinel has the operator, but not in this build (SPINEL_OPERATORS of CMake).
 bool left_out_of_build(std::string_view domain, std::string_view name);
 /// The newest opset of the domain whose operators are known here; 0 for a domain that has none. What a newer

@@ -36,9 +36,8 @@ Tensor converted_constant(const Value& value, DType to, const Settings& settings
 }
 
 graph::OpPtr make_cast(DType to) {
-  const ops::OpDef* def = ops::find_op("", "Cast");
-  if (def == nullptr) fail(ErrorCode::internal, "the operator table has no Cast");
-  return ops::make_op(*def, ops::OpArgs("Cast", 13, {{"to", static_cast<int64_t>(to)}}, 1, 1));
+  return ops::make_op(ops::need_op("", "Cast"),
+                      ops::OpArgs("Cast", 13, {{"to", static_cast<int64_t>(to)}}, 1, 1));
 }
 
 class Converter {

@@ -104,7 +104,7 @@ std::vector<Term> GradientRule::add_many(std::string_view op, int version, size_
   const ops::OpArgs args(std::string(op), version, std::move(attributes), inputs.size(), outputs);
   std::vector<Term> terms;
   for (const ValueId id :
-       out_.add_op(ops::make_op(*ops::find_op("", op), args), args.text(), std::move(ids), outputs))
+       out_.add_op(ops::make_op(ops::need_op("", op), args), args.text(), std::move(ids), outputs))
     terms.push_back({this, id});
   return terms;
 }

@@ -171,7 +171,7 @@ class LayoutValues {
                      std::map<std::string, ops::Attribute, std::less<>> attributes) {
     constexpr int version = 14;
     const ops::OpArgs args(type, version, std::move(attributes), node.inputs.size(), 1);
-    node.op = ops::make_op(*ops::find_op("", type), args);
+    node.op = ops::make_op(ops::need_op("", type), args);
     node.attributes = args.text();
   }
   /// Adds a node that makes the channels-last form of `plain`.

@@ -279,7 +279,7 @@ class Lift {
   static void set_op(Node& node, const char* type, Attributes attributes) {
     constexpr int version = 22;
     const ops::OpArgs args(type, version, std::move(attributes), node.inputs.size(), 1);
-    node.op = ops::make_op(*ops::find_op("", type), args);
+    node.op = ops::make_op(ops::need_op("", type), args);
     node.attributes = args.text();
   }
   /// Squeeze or Unsqueeze of one axis.

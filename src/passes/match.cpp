@@ -94,11 +94,8 @@ int64_t int_attribute(const Node& node, std::string_view name, int64_t fallback)
 graph::OpPtr make_table_op(std::string_view name,
                            std::map<std::string, ops::Attribute, std::less<>> attributes, size_t inputs) {
   constexpr int newest = 24;
-  const ops::OpDef* def = ops::find_op("", name);
-  if (def == nullptr && ops::left_out_of_build("", name))
-    fail(ErrorCode::unsupported, "{} is needed, which is left out of this build", name);
-  if (def == nullptr) fail(ErrorCode::internal, "the operator table has no {}", name);
-  return ops::make_op(*def, ops::OpArgs(std::string(name), newest, std::move(attributes), inputs, 1));
+  return ops::make_op(ops::need_op("", name),
+                      ops::OpArgs(std::string(name), newest, std::move(attributes), inputs, 1));
 }
 
 ValueId Rewrite::now(ValueId id) const {

@@ -55,7 +55,7 @@ bool same_shape(const graph::Shape& a, const graph::Shape& b);
 bool same_constant(double a, double b, DType dtype);
 /// A whole number among a node's attributes as their text has them.
 int64_t int_attribute(const graph::Node& node, std::string_view name, int64_t fallback);
-/// An operator of the table in its newest version. Throws Error(internal) if there is none.
+/// An operator of the table in its newest version. Throws as ops::need_op.
 graph::OpPtr make_table_op(std::string_view name,
                            std::map<std::string, ops::Attribute, std::less<>> attributes, size_t inputs);
 

@@ -124,12 +124,20 @@ TEST_CASE("labels, answers and lists without memory") {
 }
 
 TEST_CASE("datasets and batches without memory") {
-  const std::string root = std::string(SPINEL_SOURCE_DIR) + "/samples/resnet/val";
+  // Few files: each allocation takes an opening of its own.
+  const std::string image = std::string(SPINEL_SOURCE_DIR) + "/samples/resnet/images/00_t_shirt_top.png";
+  const std::filesystem::path root = std::string(SPINEL_BINARY_DIR) + "/tests/capi/no_memory_images";
+  std::filesystem::remove_all(root);
+  for (int i = 0; i < 24; ++i) {
+    const std::filesystem::path folder = root / ("class_" + std::to_string(i % 3));
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy_file(image, folder / (std::to_string(i) + ".png"));
+  }
   spinel_dataset* raw = nullptr;
   CHECK(fail_every_allocation(
             [&](spinel_error** error) { return spinel_dataset_open(root.c_str(), &raw, error); },
             [&] { spinel_dataset_release(raw); }) > 100);
-  const std::string path = root + "/fm0/" + "none.png";
+  const std::string path = root / "none.png";
   const char* paths[] = {path.c_str()};
   const auto dataset = make<spinel_dataset>([&](spinel_dataset** made, spinel_error** error) {
     return spinel_dataset_create(paths, nullptr, 1, made, error);
