@@ -4,6 +4,7 @@
 #include "cpu/vector_kernels.hpp"
 #include "graph/recipe.hpp"
 #include "ops/byte_map.hpp"
+#include "ops/dynamic_quantize.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -90,6 +91,55 @@ class DequantizeKernel final : public KernelOp {
   DType to_;
 };
 
+class DynamicQuantizeKernel final : public KernelOp {
+ public:
+  DynamicQuantizeKernel(graph::OpPtr reference, const Kernels& kernels)
+      : KernelOp(std::move(reference)), kernels_(*kernels.vector) {}
+  std::string_view kernel() const override { return "bytes"; }
+  graph::Scratch scratch(const graph::ScratchContext& context) const override {
+    const auto dims = context.input_dims(0);
+    return {.shared_bytes = 2 * sizeof(float) * static_cast<uint64_t>(parts(element_count(dims)))};
+  }
+  void run(graph::RunContext& context) const override {
+    const Tensor& x = context.input(0);
+    const int64_t count = x.element_count();
+    Tensor& y = context.output_or(0, DType::uint8, [&] { return x.dims(); });
+    auto* const ranges = reinterpret_cast<float*>(context.scratch());
+    const int64_t part = task_rows(count, 1);
+    parallel_rows(context, count, 1, [&](int64_t begin, int64_t length) {
+      float* const range = ranges + 2 * (begin / part);
+      kernels_.range(element_at(x, begin), is_half(x), length, range, range + 1);
+    });
+    float low = 0;
+    float high = 0;
+    for (int64_t i = 0; i < parts(count); ++i) {
+      low = std::min(low, ranges[2 * i]);
+      high = std::max(high, ranges[2 * i + 1]);
+    }
+    const ops::DynamicScale scale = ops::dynamic_scale(low, high);
+    parallel_rows(context, count, 1, [&](int64_t begin, int64_t length) {
+      kernels_.quantize(element_at(x, begin), is_half(x), length, {false, scale.zero_point, scale.scale},
+                        element_at(y, begin));
+    });
+    if (context.output_count() > 1 && context.wants_output(1)) {
+      Tensor& to = context.output(1, x.dtype(), {});
+      if (is_half(x))
+        to.data<Half>()[0] = Half(scale.scale);
+      else
+        to.data<float>()[0] = scale.scale;
+    }
+    if (context.output_count() > 2 && context.wants_output(2))
+      context.output(2, DType::uint8, {}).data<uint8_t>()[0] = static_cast<uint8_t>(scale.zero_point);
+  }
+
+ private:
+  static int64_t parts(int64_t count) {
+    const int64_t part = task_rows(count, 1);
+    return (count + part - 1) / part;
+  }
+  const VectorKernels& kernels_;
+};
+
 /// Whether the scale that is input 1 is known to be one for the whole tensor.
 bool has_one_scale(const Candidate& candidate) {
   if (!candidate.has_input(1)) return false;
@@ -123,6 +173,14 @@ graph::OpPtr make_quantize_kernel(const Candidate& candidate, std::string& refus
     return nullptr;
   }
   return std::make_shared<QuantizeKernel>(candidate.node.op, candidate.kernels);
+}
+
+graph::OpPtr make_dynamic_quantize_kernel(const Candidate& candidate, std::string& refusal) {
+  if (!candidate.has_input(0) || !is_float(candidate.input_type(0).dtype)) {
+    refusal = "it is neither float32 nor float16";
+    return nullptr;
+  }
+  return std::make_shared<DynamicQuantizeKernel>(candidate.node.op, candidate.kernels);
 }
 
 graph::OpPtr make_dequantize_kernel(const Candidate& candidate, std::string& refusal) {

@@ -9,5 +9,7 @@ graph::OpPtr make_byte_binary_kernel(const Candidate& candidate, std::string& re
 /// QuantizeLinear and DequantizeLinear between float32 or float16 and 8 bits, with one scale for the tensor.
 graph::OpPtr make_quantize_kernel(const Candidate& candidate, std::string& refusal);
 graph::OpPtr make_dequantize_kernel(const Candidate& candidate, std::string& refusal);
+/// DynamicQuantizeLinear of float32 or float16.
+graph::OpPtr make_dynamic_quantize_kernel(const Candidate& candidate, std::string& refusal);
 
 }  // namespace spinel::cpu

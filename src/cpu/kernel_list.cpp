@@ -76,6 +76,7 @@ const KernelEntry entries[] = {
     {"QLinearMatMul", "bytes", make_quant_matmul},
     // 8-bit integers element by element: byte_ops.cpp.
     {"DequantizeLinear", "bytes", make_dequantize_kernel},
+    {"DynamicQuantizeLinear", "bytes", make_dynamic_quantize_kernel},
     {"QLinearAdd", "bytes", make_byte_binary_kernel},
     {"QLinearMul", "bytes", make_byte_binary_kernel},
     {"QuantizeLinear", "bytes", make_quantize_kernel},

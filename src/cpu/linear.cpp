@@ -43,7 +43,9 @@ void Linear::infer(graph::InferContext& context) const {
   context.set_tensor(0, context.dtype(0), std::move(y));
 }
 
-void Linear::batch(graph::BatchContext& context) const {
+void Linear::batch(graph::BatchContext& context) const { batch_linear(context); }
+
+void batch_linear(graph::BatchContext& context) {
   const graph::BatchState a = context.input(0);
   const bool residual = context.has_input(3);
   if (!a.is_batched() || !context.has_rank(0))

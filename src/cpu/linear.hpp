@@ -44,6 +44,9 @@ class Linear final : public graph::Op {
   LinearLayer layer_;
 };
 
+/// Batch rule of a product whose operand A is input 0 and whose residual is input 3.
+void batch_linear(graph::BatchContext& context);
+
 /// Canonical text of a layer, for Node::attributes.
 std::string linear_text(const LinearLayer& layer);
 

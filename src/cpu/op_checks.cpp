@@ -13,6 +13,7 @@
 #include "cpu/planar_conv.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/quant_conv.hpp"
+#include "cpu/quant_linear.hpp"
 #include "cpu/weights.hpp"
 #include "ops/regroup.hpp"
 
@@ -80,12 +81,28 @@ void require_bias(const InferContext& context, int64_t columns) {
 }
 
 /// The summand must have the output's type and dims, whatever the sizes.
-void require_residual(const InferContext& context, const Shape& output) {
+void require_residual(const InferContext& context, const Shape& output, DType dtype) {
   if (!context.has_input(3)) return;
-  require(context.dtype(3) == context.dtype(0) &&
-              std::ranges::equal(shape_of(context, 3), output,
-                                 [](const Dim& a, const Dim& b) { return equal(a, b); }),
-          "the summand is {}, the output {}", context.input(3).text(), graph::shape_text(output));
+  require(
+      context.dtype(3) == dtype && std::ranges::equal(shape_of(context, 3), output,
+                                                      [](const Dim& a, const Dim& b) { return equal(a, b); }),
+      "the summand is {}, the output {}", context.input(3).text(), graph::shape_text(output));
+}
+
+/// Bytes of packed 8-bit integers; an Error where the numbers are beyond all memory.
+int64_t packed_bytes(const ByteKernels& kernels, int64_t depth, int64_t columns) {
+  int64_t elements = 0;
+  require(depth <= int64_t{1} << 31 && !__builtin_mul_overflow(depth, columns, &elements) &&
+              elements <= int64_t{1} << 44,
+          "{} x {} weights are more than any memory holds", depth, columns);
+  return kernels.packed_bytes(depth, columns);
+}
+
+/// What belongs to the columns of a quantised layer.
+void require_columns(const InferContext& context, size_t input, DType dtype, int64_t columns) {
+  const Tensor* constant = context.has_input(input) ? context.constant(input) : nullptr;
+  require(constant != nullptr && constant->dtype() == dtype && constant->element_count() == columns,
+          "input {} is not {} constants of {}", input, columns, dtype_name(dtype));
 }
 
 /// What convolutions of either kind need of their input.
@@ -144,8 +161,10 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
       break;
   }
   require_bias(context, layer.out_channels);
-  require_residual(context, window_output_shape(layer.depth_window, layer.window, *context.shape(0),
-                                                Dim(layer.out_channels)));
+  require_residual(
+      context,
+      window_output_shape(layer.depth_window, layer.window, *context.shape(0), Dim(layer.out_channels)),
+      layer.dtype);
 }
 
 void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {
@@ -161,21 +180,14 @@ void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, con
   require(shape_of(context, 0).size() == 4, "X is {}, not of rank 4", context.input(0).text());
   check_image(layer, layer.x_dtype, context, 3);
   int64_t depth = 0;
-  int64_t elements = 0;
-  require(!__builtin_mul_overflow(layer.taps(), layer.in_channels / layer.group, &depth) &&
-              depth <= int64_t{1} << 31 && !__builtin_mul_overflow(depth, layer.out_channels, &elements) &&
-              elements <= int64_t{1} << 44,
-          "the weights are larger than any memory");
+  require(!__builtin_mul_overflow(layer.taps(), layer.in_channels / layer.group, &depth),
+          "the patches are larger than any memory");
+  packed_bytes(*isa.byte_kernels, depth, layer.out_channels);
   const QuantConvSizes sizes = quant_conv_sizes(*isa.byte_kernels, layer);
   require_weights(context, sizes.weights_dtype, sizes.weights);
-  const auto require_columns = [&](size_t input, DType dtype) {
-    const Tensor* constant = context.has_input(input) ? context.constant(input) : nullptr;
-    require(constant != nullptr && constant->dtype() == dtype && constant->element_count() == sizes.columns,
-            "input {} is not {} constants of {}", input, sizes.columns, dtype_name(dtype));
-  };
-  require_columns(2, DType::int32);
-  require_columns(3, DType::float32);
-  if (context.has_input(4)) require_columns(4, DType::int32);
+  require_columns(context, 2, DType::int32, sizes.columns);
+  require_columns(context, 3, DType::float32, sizes.columns);
+  if (context.has_input(4)) require_columns(context, 4, DType::int32, sizes.columns);
 }
 
 void check_nhwc_conv_transpose(const graph::Op& op, const InferContext& context, const Isa& isa) {
@@ -227,7 +239,28 @@ void check_linear(const graph::Op& op, const InferContext& context, const Isa& i
   require_bias(context, layer.columns);
   Shape y = a;
   y.back() = Dim(layer.columns);
-  require_residual(context, y);
+  require_residual(context, y, layer.dtype);
+}
+
+void check_quant_linear(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const QuantLinearLayer& layer = dynamic_cast<const QuantLinear&>(op).layer();
+  const ByteKernels& kernels = *isa.byte_kernels;
+  require_one_output(context);
+  const Shape& a = shape_of(context, 0);
+  require(!a.empty() && context.dtype(0) == layer.a_dtype && a.back().is_constant(layer.depth),
+          "A is {}; the layer takes {} with {} columns", context.input(0).text(), dtype_name(layer.a_dtype),
+          layer.depth);
+  require_weights(context, kernels.element_bytes == 1 ? DType::uint8 : DType::int16,
+                  packed_bytes(kernels, layer.depth, layer.columns) / kernels.element_bytes);
+  require_bias(context, layer.columns);
+  Shape y = a;
+  y.back() = Dim(layer.columns);
+  require_residual(context, y, DType::float32);
+  const int64_t whole = kernels.whole_columns(layer.columns);
+  require_columns(context, 4, DType::float32, whole);
+  if (kernels.multiplies_bytes) require_columns(context, 5, DType::int32, whole);
+  if (context.has_input(6)) require_columns(context, 6, DType::int32, whole);
+  require(context.has_input(7) && context.dtype(7) == DType::float32, "the scale of A is not float32");
 }
 
 void check_nhwc_pool(const graph::Op& op, const InferContext& context, const Isa&) {

@@ -13,6 +13,7 @@ void check_nhwc_quant_conv(const graph::Op& op, const graph::InferContext& conte
 void check_nhwc_conv_transpose(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_planar_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_linear(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
+void check_quant_linear(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_nhwc_pool(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 /// NhwcGlobalAveragePool.
 void check_nhwc_image(const graph::Op& op, const graph::InferContext& context, const Isa& isa);

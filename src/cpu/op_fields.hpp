@@ -11,6 +11,7 @@
 #include "cpu/patches.hpp"
 #include "cpu/pool.hpp"
 #include "cpu/quant_conv.hpp"
+#include "cpu/quant_linear.hpp"
 
 namespace spinel::cpu {
 
@@ -185,6 +186,17 @@ void linear_fields(Layer& layer, Fields& fields) {
   auto& [dtype, half_chunk, depth, columns, activation, low, high] = layer;
   fields.float_type("dtype", dtype);
   fields.integer("half_chunk", half_chunk, 0, half_depth_block);
+  fields.integer("depth", depth, 1, max_channels);
+  fields.integer("columns", columns, 1, max_channels);
+  fields.choice("activation", activation, Activation::tanh);
+  fields.number("low", low);
+  fields.number("high", high);
+}
+
+template <class Layer, class Fields>
+void quant_linear_fields(Layer& layer, Fields& fields) {
+  auto& [a_dtype, depth, columns, activation, low, high] = layer;
+  fields.byte_type("a_dtype", a_dtype);
   fields.integer("depth", depth, 1, max_channels);
   fields.integer("columns", columns, 1, max_channels);
   fields.choice("activation", activation, Activation::tanh);

@@ -64,6 +64,20 @@ OpPtr make_linear(const OpArgs& args, const Isa& isa) {
   return std::make_shared<const Linear>(isa, layer);
 }
 
+bool describe_quant_linear(const Op& op, Attributes& attributes) {
+  const auto* linear = dynamic_cast<const QuantLinear*>(&op);
+  if (linear == nullptr) return false;
+  FieldWriter fields(attributes);
+  quant_linear_fields(linear->layer(), fields);
+  return true;
+}
+OpPtr make_quant_linear(const OpArgs& args, const Isa& isa) {
+  QuantLinearLayer layer;
+  FieldReader fields(args);
+  quant_linear_fields(layer, fields);
+  return std::make_shared<const QuantLinear>(isa, layer);
+}
+
 bool describe_pool(const Op& op, Attributes& attributes) {
   const auto* pool = dynamic_cast<const NhwcPool*>(&op);
   if (pool == nullptr) return false;
@@ -227,6 +241,7 @@ constexpr NativeOp table[] = {
     {"NhwcPool", describe_pool, make_pool, check_nhwc_pool},
     {"NhwcQuantConv", describe_quant_conv, make_quant_conv, check_nhwc_quant_conv},
     {"PlanarConv", describe_conv<PlanarConv>, make_conv<PlanarConv>, check_planar_conv},
+    {"QuantLinear", describe_quant_linear, make_quant_linear, check_quant_linear},
     {"Regroup", describe_regroup, make_regroup, check_regroup},
 };
 

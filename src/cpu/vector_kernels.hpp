@@ -177,6 +177,8 @@ struct VectorKernels {
   /// Floats to bytes as combine_bytes does it, and back; NaN becomes the lowest number.
   void (*quantize)(const void* from, bool half, int64_t count, const ByteNumbers& numbers, void* to);
   void (*dequantize)(const void* from, int64_t count, const ByteNumbers& numbers, bool half, void* to);
+  /// [min(floats, 0), max(floats, 0)]; NaN is left out.
+  void (*range)(const void* from, bool half, int64_t count, float* low, float* high);
 };
 
 }  // namespace spinel::cpu

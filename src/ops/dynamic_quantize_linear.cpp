@@ -14,6 +14,10 @@ DynamicScale dynamic_scale(const float* values, int64_t count) {
     low = values[i] < low ? values[i] : low;
     high = values[i] > high ? values[i] : high;
   }
+  return dynamic_scale(low, high);
+}
+
+DynamicScale dynamic_scale(float low, float high) {
   DynamicScale out;
   out.scale = low == high ? 1.0f : (high - low) / 255.0f;
   out.zero_point = saturated(-low / out.scale, 0, 255, 0);

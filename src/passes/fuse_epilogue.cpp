@@ -8,6 +8,7 @@
 #include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
+#include "cpu/quant_linear.hpp"
 #include "graph/patch.hpp"
 #include "ops/clip.hpp"
 #include "ops/shape_rules.hpp"
@@ -74,23 +75,28 @@ struct Layer {
   const cpu::PlanarConv* planar;
   const cpu::Linear* linear;
   const cpu::NhwcConvTranspose* transposed;
+  const cpu::QuantLinear* quantized;
 
   explicit Layer(const Node& node)
       : conv(dynamic_cast<const cpu::NhwcConv*>(node.op.get())),
         planar(dynamic_cast<const cpu::PlanarConv*>(node.op.get())),
         linear(dynamic_cast<const cpu::Linear*>(node.op.get())),
-        transposed(dynamic_cast<const cpu::NhwcConvTranspose*>(node.op.get())) {}
+        transposed(dynamic_cast<const cpu::NhwcConvTranspose*>(node.op.get())),
+        quantized(dynamic_cast<const cpu::QuantLinear*>(node.op.get())) {}
   bool is_layer() const {
-    return conv != nullptr || planar != nullptr || linear != nullptr || transposed != nullptr;
+    return conv != nullptr || planar != nullptr || linear != nullptr || transposed != nullptr ||
+           quantized != nullptr;
   }
   bool takes_residual() const { return planar == nullptr && transposed == nullptr; }
   bool activates() const {
     if (linear != nullptr) return linear->layer().activation != Activation::none;
     if (transposed != nullptr) return transposed->layer().activation != Activation::none;
+    if (quantized != nullptr) return quantized->layer().activation != Activation::none;
     return conv_layer().activation != Activation::none;
   }
   int64_t columns() const {
     if (linear != nullptr) return linear->layer().columns;
+    if (quantized != nullptr) return quantized->layer().columns;
     return transposed != nullptr ? transposed->layer().out_channels : conv_layer().out_channels;
   }
   const cpu::ConvLayer& conv_layer() const { return conv != nullptr ? conv->layer() : planar->layer(); }
@@ -99,6 +105,7 @@ struct Layer {
 std::string layer_text(const cpu::ConvLayer& layer) { return cpu::conv_text(layer); }
 std::string layer_text(const cpu::ConvTransposeLayer& layer) { return cpu::conv_transpose_text(layer); }
 std::string layer_text(const cpu::LinearLayer& layer) { return cpu::linear_text(layer); }
+std::string layer_text(const cpu::QuantLinearLayer& layer) { return cpu::quant_linear_text(layer); }
 
 template <class LayerOp>
 void set_activation(Node& node, const LayerOp& old, const Fused& fused) {
@@ -147,6 +154,8 @@ class Fuser {
       set_activation(node, *layer.planar, *fused);
     else if (layer.transposed != nullptr)
       set_activation(node, *layer.transposed, *fused);
+    else if (layer.quantized != nullptr)
+      set_activation(node, *layer.quantized, *fused);
     else
       set_activation(node, *layer.linear, *fused);
     absorb(n, reader);
@@ -157,7 +166,7 @@ class Fuser {
     const Node& sum = graph_.node(reader);
     if (sum.op->name() != "Add" || sum.inputs[0] == sum.inputs[1]) return false;
     Node& node = graph_.node(n);
-    node.inputs.resize(4, no_value);
+    node.inputs.resize(std::max<size_t>(node.inputs.size(), 4), no_value);
     const ValueId other = sum.inputs[sum.inputs[0] == y ? 1 : 0];
     const Value& summand = graph_.value(other);
     if (summand.is_constant()) {

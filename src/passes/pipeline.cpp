@@ -17,19 +17,21 @@ constexpr Pass pipeline[] = {
     {"remove_dead_nodes", remove_dead_nodes},  // what no output needs any more
     {"remove_casts", remove_casts},            // to a wider type and back
     {"expand_operators", expand_operators},    // attention as one node, and fused products, into their parts
-    {"recognize_layer_norm", recognize_layer_norm},    // written as means, differences and quotients
-    {"recognize_activations", recognize_activations},  // Swish, HardSwish and Gelu, written as products
-    {"lower_einsum", lower_einsum},                    // stacks of matrix products
-    {"recognize_attention", recognize_attention},      // softmax between two products
-    {"merge_transposes", merge_transposes},            // chains of Transpose and Reshape
-    {"fuse_conv_bn", fuse_conv_bn},                    // BatchNormalization into the convolution before it
-    {"convert_floats", convert_floats},                // dtype option: float32 <-> float16
-    {"fold_converted", fold_constants},                // what conversion has put between constants
-    {"remove_converted_casts", remove_casts},          // what conversion has put beside casts
-    {"lift_conv1d", lift_conv1d},                      // convolutions over one axis become those over two
+    {"recognize_layer_norm", recognize_layer_norm},      // written as means, differences and quotients
+    {"recognize_activations", recognize_activations},    // Swish, HardSwish and Gelu, written as products
+    {"lower_einsum", lower_einsum},                      // stacks of matrix products
+    {"recognize_attention", recognize_attention},        // softmax between two products
+    {"merge_transposes", merge_transposes},              // chains of Transpose and Reshape
+    {"fuse_conv_bn", fuse_conv_bn},                      // BatchNormalization into the convolution before it
+    {"convert_floats", convert_floats},                  // dtype option: float32 <-> float16
+    {"fold_converted", fold_constants},                  // what conversion has put between constants
+    {"remove_converted_casts", remove_casts},            // what conversion has put beside casts
+    {"recognize_int_products", recognize_int_products},  // whose sums become floats
+    {"lift_conv1d", lift_conv1d},                        // convolutions over one axis become those over two
     {"choose_layout", choose_layout},  // channels-last convolutions and pools, transposes at the edges
     {"merge_layout_transposes", merge_transposes},
     {"lower_linear", lower_linear},                // products with constant weights
+    {"lower_quant_linear", lower_quant_linear},    // products of 8-bit integers to floats, likewise
     {"remove_new_identities", remove_identities},  // transposes that the layout has made superfluous
     {"fuse_epilogue", fuse_epilogue},              // bias, sum and activation into the product before them
     {"fuse_elementwise", fuse_elementwise},        // elementwise nodes that only each other read

@@ -69,6 +69,34 @@ void quantize_of(const T* from, int64_t count, const ByteNumbers& numbers, uint8
   }
 }
 
+template <class T>
+void range_of(const T* from, int64_t count, float* low, float* high) {
+  constexpr int sums = 4;
+  Vec lows[sums] = {};
+  Vec highs[sums] = {};
+  int64_t i = 0;
+  for (; i + sums * vector_floats <= count; i += sums * vector_floats)
+    for (int s = 0; s < sums; ++s) {
+      const Vec x = load(from + i + s * vector_floats);
+      lows[s] = min(x, lows[s]);
+      highs[s] = max(x, highs[s]);
+    }
+  for (; i < count; i += vector_floats) {
+    const Vec x = load_some(from + i, count - i);
+    lows[0] = min(x, lows[0]);
+    highs[0] = max(x, highs[0]);
+  }
+  for (int s = 1; s < sums; ++s) {
+    lows[0] = min(lows[s], lows[0]);
+    highs[0] = max(highs[s], highs[0]);
+  }
+  *low = *high = 0;
+  for (int lane = 0; lane < vector_floats; ++lane) {
+    *low = lows[0][lane] < *low ? lows[0][lane] : *low;
+    *high = highs[0][lane] > *high ? highs[0][lane] : *high;
+  }
+}
+
 template <class T, class Out>
 void dequantize_of(const T* from, int64_t count, const ByteNumbers& numbers, Out* to) {
   for (int64_t at = 0; at < count; at += block) {
@@ -102,6 +130,13 @@ void quantize(const void* from, bool half, int64_t count, const ByteNumbers& num
     quantize_of(static_cast<const uint16_t*>(from), count, numbers, static_cast<uint8_t*>(to));
   else
     quantize_of(static_cast<const float*>(from), count, numbers, static_cast<uint8_t*>(to));
+}
+
+void range(const void* from, bool half, int64_t count, float* low, float* high) {
+  if (half)
+    range_of(static_cast<const uint16_t*>(from), count, low, high);
+  else
+    range_of(static_cast<const float*>(from), count, low, high);
 }
 
 void dequantize(const void* from, int64_t count, const ByteNumbers& numbers, bool half, void* to) {

@@ -6,6 +6,7 @@ namespace spinel::cpu::SPINEL_ISA {
 
 void combine_bytes(const ByteBinary& bytes);
 void quantize(const void* from, bool half, int64_t count, const ByteNumbers& numbers, void* to);
+void range(const void* from, bool half, int64_t count, float* low, float* high);
 void dequantize(const void* from, int64_t count, const ByteNumbers& numbers, bool half, void* to);
 
 }  // namespace spinel::cpu::SPINEL_ISA

@@ -24,6 +24,7 @@ const VectorKernels vector_kernels = {
     .combine_bytes = combine_bytes,
     .quantize = quantize,
     .dequantize = dequantize,
+    .range = range,
 };
 
 }  // namespace spinel::cpu::SPINEL_ISA
