@@ -112,6 +112,28 @@ inline EngineModel quantized() {
   return {"quantized", g.model(), {random_floats({2, 3, 12, 10}, 1)}, {"NhwcQuantConv", "NhwcPool"}};
 }
 
+/// Quantised while it runs: products of one operand, with a bias, an activation and a sum behind them, one of
+/// them of asymmetric weights, one whose sums are read.
+inline EngineModel quantized_linear() {
+  ModelGraph g("quantized_linear");
+  g.input("x", DType::float32, {std::string("n"), 40});
+  g.constant("w", convert(random_floats({40, 33}, 2), DType::int8)).constant("ws", random_floats({33}, 3));
+  g.constant("v", convert(random_floats({40, 40}, 4), DType::uint8)).constant("b", random_floats({33}, 5));
+  g.constant("vs", Tensor::scalar(0.02F)).constant("vz", Tensor::scalar(uint8_t{90}));
+  g.node("DynamicQuantizeLinear", {"x"}, {"q", "s", "z"});
+  g.node("MatMulInteger", {"q", "w", "z"}, {"i"}).node("Cast", {"i"}, {"f"}, {{"to", int64_t{1}}});
+  g.node("Mul", {"s", "ws"}, {"t"}).node("Mul", {"f", "t"}, {"m"}).node("Add", {"m", "b"}, {"a"});
+  g.node("Relu", {"a"}, {"y"}).output("y", DType::float32);
+  g.node("MatMulInteger", {"q", "v", "z", "vz"}, {"j"}).node("Cast", {"j"}, {"g"}, {{"to", int64_t{1}}});
+  g.node("Mul", {"s", "vs"}, {"u"}).node("Mul", {"g", "u"}, {"h"}).node("Add", {"h", "x"}, {"k"});
+  g.output("k", DType::float32);
+  g.node("MatMulInteger", {"q", "w"}, {"sums"}).output("sums", DType::int32);
+  return {"quantized_linear",
+          g.model(),
+          {random_floats({3, 40}, 1)},
+          {"QuantLinear", "DynamicQuantizeLinear", "MatMulInteger"}};
+}
+
 /// Over three axes: convolutions that reach along the depth and that do not, and pools.
 inline EngineModel volumes() {
   ModelGraph g("volumes");
@@ -273,6 +295,7 @@ inline std::vector<EngineModel> engine_models() {
           transposed(DType::undefined),
           transposed(DType::float16),
           quantized(),
+          quantized_linear(),
           volumes(),
           encoder(),
           chains(),

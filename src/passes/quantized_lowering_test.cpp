@@ -187,4 +187,29 @@ TEST_CASE("quantising and dequantising by tuned kernels is exact", "[quantized]"
   });
 }
 
+TEST_CASE("quantising by a tensor's own range is exact", "[quantized]") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+    for (const DType dtype : {DType::float32, DType::float16})
+      for (const int64_t count : {1, 3, 16, 67, 1000, 70001})
+        for (const auto& [low, high] : {std::pair{-3.0, 5.0}, {1.0, 2.0}, {-7.0, -0.5}, {0.0, 0.0}}) {
+          Tensor wide = noise({count}, 3, low, high, DType::float32);
+          if (count > 60) wide.data<float>()[7] = std::numeric_limits<float>::quiet_NaN();
+          if (count > 60) wide.data<float>()[60] = -0.0F;
+          if (count == 1000) wide.data<float>()[999] = infinity;
+          KernelCase c;
+          c.op = "DynamicQuantizeLinear";
+          c.inputs.resize(1);
+          c.version = 11;
+          const std::vector<Tensor> inputs{convert(wide, dtype)};
+          INFO(count << " in [" << low << ", " << high << "] of " << dtype_name(dtype) << " on " << isa.name);
+          const graph::OpPtr op = cpu::testing::tuned_op(c, isa, inputs, 3);
+          REQUIRE(op != nullptr);
+          const auto expected = ops::testing::run_op(c.op, c.version, {}, inputs, 3);
+          const auto actual = ops::testing::run(*op, inputs, 3);
+          for (size_t i = 0; i < 3; ++i) CHECK(same_bits(actual[i], expected[i]));
+        }
+  });
+}
+
 }  // namespace spinel::passes
