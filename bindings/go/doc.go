@@ -46,10 +46,7 @@ func Version() string {
 
 // Targets lists what engines can execute on in this build of the library, the default first.
 func Targets() ([]string, error) {
-	var list *C.spinel_strings
-	var failure *C.spinel_error
-	if err := take(C.spinel_available_targets(&list, &failure), failure); err != nil {
-		return nil, err
-	}
-	return takeStrings(list), nil
+	return listed(func(list **C.spinel_strings, failure **C.spinel_error) C.int32_t {
+		return C.spinel_available_targets(list, failure)
+	})
 }

@@ -51,12 +51,9 @@ func NewPreprocess(preset string) (*Preprocess, error) {
 
 // Presets lists the presets that NewPreprocess takes.
 func Presets() ([]string, error) {
-	var list *C.spinel_strings
-	var failure *C.spinel_error
-	if err := take(C.spinel_preset_names(&list, &failure), failure); err != nil {
-		return nil, err
-	}
-	return takeStrings(list), nil
+	return listed(func(list **C.spinel_strings, failure **C.spinel_error) C.int32_t {
+		return C.spinel_preset_names(list, failure)
+	})
 }
 
 // Fit sets the type, and crop and resize where the model fixes height and width, for an engine's input of dims

@@ -111,6 +111,16 @@ func takeStrings(list *C.spinel_strings) []string {
 	return copyStrings(list)
 }
 
+// listed is the list that call gives.
+func listed(call func(list **C.spinel_strings, failure **C.spinel_error) C.int32_t) ([]string, error) {
+	var list *C.spinel_strings
+	var failure *C.spinel_error
+	if err := take(call(&list, &failure), failure); err != nil {
+		return nil, err
+	}
+	return takeStrings(list), nil
+}
+
 // copyStrings copies a list that stays its owner's.
 func copyStrings(list *C.spinel_strings) []string {
 	out := make([]string, int(C.spinel_strings_count(list)))

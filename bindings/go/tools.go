@@ -126,22 +126,16 @@ func ConvertModel(model, out string, options *ConvertOptions) (*ToolReport, erro
 
 // SimplifySteps are the steps of SimplifyModel, in order.
 func SimplifySteps() ([]string, error) {
-	var list *C.spinel_strings
-	var failure *C.spinel_error
-	if err := take(C.spinel_simplify_steps(&list, &failure), failure); err != nil {
-		return nil, err
-	}
-	return takeStrings(list), nil
+	return listed(func(list **C.spinel_strings, failure **C.spinel_error) C.int32_t {
+		return C.spinel_simplify_steps(list, failure)
+	})
 }
 
 // Float16KeepList are the operators that ConvertModel leaves in Float32 unless ConvertOps names them.
 func Float16KeepList() ([]string, error) {
-	var list *C.spinel_strings
-	var failure *C.spinel_error
-	if err := take(C.spinel_float16_keep_list(&list, &failure), failure); err != nil {
-		return nil, err
-	}
-	return takeStrings(list), nil
+	return listed(func(list **C.spinel_strings, failure **C.spinel_error) C.int32_t {
+		return C.spinel_float16_keep_list(list, failure)
+	})
 }
 
 // tool is what the C options point to.

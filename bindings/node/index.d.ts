@@ -1,4 +1,10 @@
 /** Spinel for Node: runs ONNX models on typed arrays and images. docs/node.md of the project says more. */
+import {CustomOp} from './lib/custom_op';
+
+export * from './lib/custom_op';
+export * from './lib/dataset';
+export * from './lib/images';
+export * from './lib/tools';
 
 /** Element types, named as in ONNX. Their data:
  * Float32Array for float32 and complex64 (pairs), Float64Array for float64 and complex128 (pairs), Int8Array, Int16Array,
@@ -117,8 +123,8 @@ export interface LoadOptions {
   tune?: boolean;
   /** What of an engine file is verified: all but the weights' values, or those too. */
   verify?: 'program' | 'full';
-  /** Shared libraries of custom operators. Loading one runs its code. */
-  customOps?: ReadonlyArray<string | URL>;
+  /** Operators that the model may use beside Spinel's own, and shared libraries of them. Loading one runs its code. */
+  customOps?: ReadonlyArray<CustomOp | string | URL>;
   /** Where a model given as bytes has its external data. */
   folder?: string | URL;
   /** Target "onnx" keeps what inspect() needs; target "cpu" needs nothing. */
@@ -226,6 +232,17 @@ export interface RunOptions<Outputs> {
   outputs?: Outputs;
 }
 
+/** What is looked at in a run. */
+export interface InspectOptions {
+  /** Names of layerValues(). */
+  values?: readonly string[];
+  /** Asked for other elements of each of these values, in the order of execution, while the run waits: a tensor of the value's
+   * dims, whose dtype may be any numeric one, takes its place, so that what follows is computed from it. Values that are views
+   * of others are not asked about: they follow those. What it throws ends the run and is thrown. Target "cpu" alone. */
+  replace?: (value: LayerValue, tensor: Tensor) => TensorLike | null | undefined | void;
+  signal?: AbortSignal;
+}
+
 /** A model, compiled. Immutable. Its memory is freed by release(), or when it was collected; runs under way finish
  * first. One engine belongs to one thread (worker). */
 export class Engine {
@@ -278,198 +295,15 @@ export class Engine {
   layerValues(dims?: ReadonlyArray<readonly number[]>): LayerValue[];
   /** Runs one batch, with results of the same bits as run(), and gives the values of these names, by default all. An engine of
    * target "onnx" must have been loaded with `inspectable`. */
-  inspect(inputs: readonly TensorLike[],
-          options?: {values?: readonly string[]; signal?: AbortSignal}): Promise<{outputs: Tensor[]; values: NamedTensors}>;
+  inspect(inputs: readonly TensorLike[], options?: InspectOptions): Promise<{outputs: Tensor[]; values: NamedTensors}>;
   inspect(inputs: Readonly<Record<string, TensorLike>>,
-          options?: {values?: readonly string[]; signal?: AbortSignal}): Promise<{outputs: NamedTensors; values: NamedTensors}>;
+          options?: InspectOptions): Promise<{outputs: NamedTensors; values: NamedTensors}>;
 
   /** Frees the engine once the runs under way are done. Other calls then fail with code "released"; another release() does
    * nothing. */
   release(): void;
   [Symbol.dispose](): void;
 }
-
-/** A path, an encoded image, or pixels: a tensor uint8 [height, width, 3], RGB. Buffers must not change until the image was
- * read. */
-export type ImageSource = string | URL | Uint8Array | ArrayBuffer | TensorLike;
-
-/** What replaces a preset's settings. */
-export interface PreprocessOptions {
-  /** A JSON file with these keys and `preset`. */
-  file?: string | URL;
-  /** The shorter side after resizing; 0 keeps the image's size. */
-  resize?: number;
-  /** A number or [height, width]. */
-  crop?: number | readonly [number, number];
-  /** Of RGB in [0, 1]. */
-  mean?: readonly [number, number, number];
-  std?: readonly [number, number, number];
-  interpolation?: 'bilinear' | 'bicubic' | 'nearest';
-  dtype?: 'float32' | 'float16';
-  maxImagePixels?: number;
-}
-
-/** Images to tensors: decode, resize, centre crop, normalise, channels first; torchvision's result, bit for bit. */
-export class Preprocessor {
-  /** preset: "imagenet" (default) or "efficientnet-lite". */
-  constructor(preset?: string, options?: PreprocessOptions);
-  /** Of one image: [3, height, width]. */
-  readonly dims: readonly [number, number, number];
-  readonly dtype: DType;
-  /** Fits these options to an engine's input [N, 3, H, W]: its dtype, its size where it is fixed. Returns this. */
-  forEngine(engine: Engine, inputIndex?: number): this;
-  /** For a network of that input: the crop is it, resize its shorter side times 256/224. Returns this. */
-  forInputSize(height: number, width: number): this;
-  /** One image or a list of images as [N, 3, H, W], off the event loop. One that cannot be used is an error. */
-  run(images: ImageSource | readonly ImageSource[]): Promise<Tensor>;
-  /** run() while the thread waits. */
-  runSync(images: ImageSource | readonly ImageSource[]): Tensor;
-  /** The images that can be used as rows, their places in the list, and what is wrong with the others. */
-  batch(images: readonly ImageSource[]): Promise<{
-    tensor: Tensor;
-    indices: number[];
-    rejected: Array<{index: number; source: ImageSource; error: SpinelError}>;
-  }>;
-}
-
-/** An image as uint8 [height, width, 3], RGB: what Pillow's convert('RGB') gives. */
-export function decodeImage(image: string | URL | Uint8Array | ArrayBuffer): Promise<Tensor>;
-/** decodeImage() while the thread waits. */
-export function decodeImageSync(image: string | URL | Uint8Array | ArrayBuffer): Tensor;
-
-export interface Answer {
-  index: number;
-  /** A probability; without softmax the network's score. */
-  score: number;
-  /** Where labels were given. */
-  label?: string;
-}
-
-/** For each row of scores, [N, classes] of float32 or float16, its k best classes, the best first. softmax, by default true,
- * makes probabilities of them first. */
-export function topK(scores: TensorLike, k?: number,
-                     options?: {softmax?: boolean; labels?: readonly string[]}): Answer[][];
-/** Softmax over the last axis, in float32. */
-export function softmax(logits: TensorLike): Tensor;
-/** The names of a synset file: "n02124075 Egyptian cat" is an Egyptian cat. Another number than `classes` is an error, unless
- * that is 0. */
-export function loadLabels(path: string | URL, classes?: number): string[];
-
-/** A file and its class, if that is known. */
-export interface Sample {
-  readonly path: string | URL;
-  readonly label?: number | null;
-}
-
-/** Files in the order in which a loader takes them. */
-export interface Dataset {
-  samples: Array<{path: string; label: number | null}>;
-  /** The names of the classes, in the order of their labels. */
-  classes: string[];
-  /** What lies in the folder and is not part of the dataset, a message each. */
-  notes: string[];
-}
-
-/** The images of root/CLASS/IMAGE: classes sorted by name, a class's index is its label, images sorted within their class. What
- * a file holds is not looked at. */
-export function openDataset(root: string | URL): Promise<Dataset>;
-/** The files of one folder in name order, without classes. */
-export function listDataset(folder: string | URL): Promise<Dataset>;
-
-/** How samples are put into batches. */
-export interface LoaderOptions {
-  /** Samples a batch, by default 1. */
-  batchSize?: number;
-  /** Stop after so many; 0, the default, means no limit. */
-  maxBatches?: number;
-  /** Threads that preprocess, by default 4; with 0 the one that waits for a batch does the work, which is not JavaScript's. */
-  workers?: number;
-  /** Batches prepared ahead, by default 2; bounds the memory. */
-  prefetch?: number;
-  /** Leave out a last batch of fewer samples. */
-  dropLast?: boolean;
-  /** This process takes samples rank, rank + world, ... of the dataset. */
-  rank?: number;
-  world?: number;
-}
-
-/** A batch in the order of the dataset. */
-export interface Batch {
-  /** [N, 3, H, W], in memory of the library's; no rows when every sample was rejected. */
-  tensor: Tensor;
-  /** One a row; null where not known. */
-  labels: Array<number | null>;
-  /** One a row: the sample's place in the dataset. */
-  indices: number[];
-  paths: string[];
-  /** Samples that could not be used. */
-  rejected: Array<{index: number; path: string; error: SpinelError}>;
-  /** Work on this batch, summed over its samples. */
-  preprocessSeconds: number;
-  /** How long it was waited for. */
-  waitSeconds: number;
-}
-
-/** What the batches given since the start amount to: attempted = done + rejected; dropped ones were never attempted. */
-export interface Ledger {
-  attempted: number;
-  done: number;
-  rejected: number;
-  dropped: number;
-}
-
-/** Preprocesses a dataset in batches, ahead of time, in threads of the library that start with the first batch. Each
- * `for await` begins again with the first batch; one at a time. */
-export class DataLoader implements AsyncIterable<Batch> {
-  /** Without a preprocessor: the preset "imagenet". */
-  constructor(dataset: {readonly samples: readonly Sample[]} | readonly Sample[], preprocess?: Preprocessor | null,
-              options?: LoaderOptions);
-  /** Batches of one pass. */
-  readonly batchCount: number;
-  /** Samples that one pass attempts. */
-  readonly sampleCount: number;
-  readonly ledger: Ledger;
-  [Symbol.asyncIterator](): AsyncIterator<Batch, undefined>;
-  /** Ends the threads once the batch under way is done. Other calls then fail with code "released". */
-  release(): void;
-  [Symbol.dispose](): void;
-}
-
-/** Counts right answers over batches; every sample weighs the same. */
-export class Accuracy {
-  /** k, by default 5, is that of the top-k count. */
-  constructor(k?: number);
-  /** Counts a batch: scores [N, classes] (trailing dims of 1 allowed), float32 or float16, and N labels. Ties go to the lower
-   * class, a row with NaN counts as wrong. If it fails nothing is counted. */
-  add(scores: TensorLike, labels: Iterable<number>): void;
-  /** Adds the counts of another one; its k must be the same. */
-  merge(other: Accuracy): void;
-  /** top1 and topk are fractions in [0, 1]; 0 before the first sample. */
-  readonly counts: {k: number; count: number; top1Hits: number; topkHits: number; top1: number; topk: number};
-}
-
-/** How far a tensor a is from a tensor b. */
-export interface Difference {
-  /** sqrt(sum (a-b)^2 / sum b^2); infinite if only the numerator is not 0. */
-  diff2: number;
-  /** Maximum, and mean, of |a-b|/|b| where |b| > threshold, of |a-b| elsewhere. */
-  diff3Max: number;
-  diff3Mean: number;
-  /** Maximum of |a-b|. */
-  absMax: number;
-  /** Elements compared. */
-  count: number;
-  nanActual: number;
-  nanExpected: number;
-  infActual: number;
-  infExpected: number;
-  /** Pairs of which one is NaN or infinite and the other is not the same; if there is one, the measures are infinite. */
-  mismatchedNonfinite: number;
-}
-
-/** Compares tensors of equal dims, whose dtypes may be any numeric ones. A threshold below 0, the default: 1e-4 if actual is of
- * a 16-bit float type, else 1e-6. */
-export function difference(actual: TensorLike, expected: TensorLike, threshold?: number): Difference;
 
 /** The targets of this build, the default first. */
 export function availableTargets(): string[];

@@ -15,11 +15,7 @@ binding = scratch / 'host/node_modules/spinel'
 
 # What the binding has no use for, and why.
 left_out = {
-    'spinel_engine_replace': "a layer would wait for JavaScript's one thread",
     'spinel_cancel_token_is_cancelled': 'signals say it',
-    'spinel_(check|simplify|convert)_options_init|spinel_(simplify|convert)_model': 'the command does it',
-    'spinel_(simplify_steps|float16_keep_list|tool_report_.*)': 'the command does it',
-    'spinel_custom_op_init|spinel_op_set_add': "JavaScript's one thread would hold up every thread of an engine",
     'spinel_engine_find_(input|output)': 'engine.inputs and engine.outputs have the names',
     'spinel_preprocess_(file|encoded|rgb)': 'spinel_preprocess_batch() takes one image, too',
 }
@@ -44,7 +40,9 @@ def covers():
     check_functions(text, left_out)
     check_fields(text, 'spinel_engine_options', r'\boptions_\.{}\b', left_out_options)
     check_fields(text, 'spinel_preprocess_options', r'\boptions\.{}\b')
-    check_fields(text, 'spinel_limits', r'limits_?\.{}\b')
+    check_fields(text, 'spinel_limits', r'limits(?:_\.|->){}\b')
+    for struct in ('simplify_options', 'convert_options', 'check_options'):
+        check_fields(text, f'spinel_{struct}', r'(?:options_\.|options->|check_\.){}\b')
     declared = (source / 'bindings/node/index.d.ts').read_text()
     names = [key.removeprefix('SPINEL_').lower() for key, value in
              header().enums['spinel_code'] + header().enums['spinel_dtype'] if value != 0]

@@ -59,6 +59,17 @@ std::vector<float> run(const std::string& path, int32_t dtype) {
   return out;
 }
 
+/// Gives what the model's first input is, which is borrowed, to `see`.
+template <typename See>
+void check_first_input(const std::string& path, See see) {
+  const auto engine = make<spinel_engine>([&](spinel_engine** made, spinel_error** error) {
+    return spinel_engine_create(path.c_str(), nullptr, made, error);
+  });
+  auto input = sized<spinel_tensor_info>();
+  check_succeeds([&](spinel_error** error) { return spinel_engine_input(engine.get(), 0, &input, error); });
+  see(input);
+}
+
 }  // namespace
 
 TEST_CASE("a model is simplified, and the report says how") {
@@ -107,13 +118,7 @@ TEST_CASE("options of simplifying") {
   const spinel_tool_info info = describe(report.get());
   CHECK(counts(info.operators_after, info.operator_after_count).count("Add") == 1);
   CHECK(info.check_runs == 1);
-  spinel_engine* raw = nullptr;
-  check_succeeds(
-      [&](spinel_error** error) { return spinel_engine_create(out.c_str(), nullptr, &raw, error); });
-  const Owned<spinel_engine> engine(raw);
-  auto input = sized<spinel_tensor_info>();
-  check_succeeds([&](spinel_error** error) { return spinel_engine_input(raw, 0, &input, error); });
-  CHECK(input.dims[0] == 5);
+  check_first_input(out, [](const spinel_tensor_info& input) { CHECK(input.dims[0] == 5); });
 
   const auto steps = make<spinel_strings>(
       [](spinel_strings** made, spinel_error** error) { return spinel_simplify_steps(made, error); });
@@ -162,13 +167,7 @@ TEST_CASE("a model is converted to float16") {
   CHECK(info.clamped[0].clamped == 1);
   CHECK(info.clamped[0].flushed == 1);
   CHECK(info.check_runs == 1);
-  spinel_engine* raw = nullptr;
-  check_succeeds(
-      [&](spinel_error** error) { return spinel_engine_create(out.c_str(), nullptr, &raw, error); });
-  const Owned<spinel_engine> engine(raw);
-  auto input = sized<spinel_tensor_info>();
-  check_succeeds([&](spinel_error** error) { return spinel_engine_input(raw, 0, &input, error); });
-  CHECK(input.dtype == SPINEL_FLOAT16);
+  check_first_input(out, [](const spinel_tensor_info& input) { CHECK(input.dtype == SPINEL_FLOAT16); });
   CHECK(run(out, SPINEL_FLOAT16) == std::vector<float>{3, 0});
 
   const char* const kept[] = {"Mul"};

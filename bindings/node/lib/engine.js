@@ -1,6 +1,7 @@
 'use strict';
 
 const {native, misuse, checkOptions, pathOf, finished, checkSignal} = require('./native');
+const {nativeOp} = require('./custom_op');
 const {toNative, fromNative} = require('./tensor');
 
 const optionNames = [
@@ -105,11 +106,24 @@ class Engine {
     return native.layerValues(this.#box, dims);
   }
 
-  /** Runs one batch, and gives the values of these names, or all, beside the results. */
-  async inspect(inputs, {values = [], signal} = {}) {
+  /** Runs one batch, and gives the values of these names, or all, beside the results; replace() may give others. */
+  async inspect(inputs, {values = [], replace, signal} = {}) {
     checkSignal(signal);
+    if (replace !== undefined && typeof replace !== 'function') throw misuse('replace must be a function');
     const [given] = this.#order(inputs);
-    const found = await finished(native.inspect(this.#box, given, undefined, values), signal);
+    let thrown;
+    const replacer = replace && ((value, tensor) => {
+      try {
+        const other = replace(value, fromNative(tensor));
+        return other === undefined || other === null ? undefined : toNative(other, `what replaces '${value.name}'`);
+      } catch (error) {
+        thrown = {error};
+        return false;
+      }
+    });
+    const found = await finished(native.inspect(this.#box, given, undefined, values, replacer), signal).catch((error) => {
+      throw thrown ? thrown.error : error;
+    });
     return {
       outputs: this.#wrap(inputs, [], found.outputs),
       values: Object.fromEntries(found.values.map(([name, tensor]) => [name, fromNative(tensor)])),
@@ -171,12 +185,17 @@ if (Symbol.dispose) {
       {value: Engine.prototype.release, configurable: true, writable: true});
 }
 
+/** Operators and paths of libraries, as the addon takes them. */
+function nativeOps(list) {
+  return Array.isArray(list) ? list.map((each) => nativeOp(each) ?? pathOf(each)) : list;
+}
+
 /** [model, folder, options] of the addon. */
 function loadArguments(model, options) {
   checkOptions(options, optionNames, 'load()');
   const plain = {...options};
   for (const name of ['passPath', 'saveEngine', 'loadEngine', 'onnxruntimePath']) plain[name] = pathOf(plain[name]);
-  if (Array.isArray(plain.customOps)) plain.customOps = plain.customOps.map(pathOf);
+  plain.customOps = nativeOps(plain.customOps);
   if (plain.passJson !== undefined && plain.passJson !== null && typeof plain.passJson !== 'string') {
     plain.passJson = JSON.stringify(plain.passJson);
   }
@@ -197,4 +216,4 @@ function loadSync(model, options = {}) {
   return new Engine(secret, native.loadSync(...loadArguments(model, options)));
 }
 
-module.exports = {Engine, load, loadSync};
+module.exports = {Engine, load, loadSync, nativeOps};

@@ -1,5 +1,7 @@
 #include "background.hpp"
 
+#include "visits.hpp"
+
 namespace spinel_node {
 
 void Background::work_and_keep() noexcept {
@@ -12,6 +14,14 @@ void Background::work_and_keep() noexcept {
   } catch (const std::exception& failure) {
     failure_ = Failure{SPINEL_INTERNAL, {}, {}};
   }
+}
+
+napi_value Background::run_in_place(napi_env env) {
+  if (calls_javascript())
+    Environment::of(env).visits().serve_while([this] { work_and_keep(); }, [this] { cancel(); });
+  else
+    work_and_keep();
+  return result(env);
 }
 
 }  // namespace spinel_node

@@ -41,15 +41,14 @@ class Background : public Job {
     return finish(env);
   }
 
-  napi_value run_in_place(napi_env env) {
-    work_and_keep();
-    return result(env);
-  }
+  napi_value run_in_place(napi_env env);
 
  protected:
   /// In another thread. Throws Failure or std::exception.
   virtual void work() = 0;
   virtual napi_value finish(napi_env env) = 0;
+  /// Whether the work may call functions of JavaScript.
+  virtual bool calls_javascript() const { return false; }
   virtual Pool& pool_of(Environment& environment) { return environment.lengthy(); }
   const spinel_cancel_token* token() const { return token_.get(); }
 

@@ -138,7 +138,7 @@ class Next : public Background {
     for (size_t i = 0; i < info.rejected_count; ++i) {
       const spinel_rejected& each = info.rejected[i];
       const napi_value sample = make_object(env);
-      set(env, sample, "index", of_number(env, static_cast<double>(each.index)));
+      set_number(env, sample, "index", each.index);
       set(env, sample, "path", of_text(env, each.path));
       set(env, sample, "error", Environment::of(env).make_error({each.code, each.reason, ""}));
       set(env, rejected, i, sample);
@@ -148,8 +148,8 @@ class Next : public Background {
     set(env, out, "indices", indices);
     set(env, out, "paths", of_texts(env, info.paths, info.size));
     set(env, out, "rejected", rejected);
-    set(env, out, "preprocessSeconds", of_number(env, info.preprocess_seconds));
-    set(env, out, "waitSeconds", of_number(env, info.wait_seconds));
+    set_number(env, out, "preprocessSeconds", info.preprocess_seconds);
+    set_number(env, out, "waitSeconds", info.wait_seconds);
     return out;
   }
 
@@ -194,15 +194,12 @@ napi_value describe_loader(const Call& call) {
   spinel_error* error = nullptr;
   check(spinel_loader_ledger(loader->handle, &counts, &error), error);
   const napi_value out = make_object(env), ledger = make_object(env);
-  const auto number = [&](napi_value object, const char* name, size_t value) {
-    set(env, object, name, of_number(env, static_cast<double>(value)));
-  };
-  number(out, "batchCount", spinel_loader_batch_count(loader->handle));
-  number(out, "sampleCount", spinel_loader_sample_count(loader->handle));
-  number(ledger, "attempted", counts.attempted);
-  number(ledger, "done", counts.done);
-  number(ledger, "rejected", counts.rejected);
-  number(ledger, "dropped", counts.dropped);
+  set_number(env, out, "batchCount", spinel_loader_batch_count(loader->handle));
+  set_number(env, out, "sampleCount", spinel_loader_sample_count(loader->handle));
+  set_number(env, ledger, "attempted", counts.attempted);
+  set_number(env, ledger, "done", counts.done);
+  set_number(env, ledger, "rejected", counts.rejected);
+  set_number(env, ledger, "dropped", counts.dropped);
   set(env, out, "ledger", ledger);
   return out;
 }

@@ -25,6 +25,8 @@ class Load : public Background {
   }
 
  private:
+  bool calls_javascript() const override { return !options_.ops().empty(); }
+
   void work() override {
     engine_->load(bytes_, path_ ? path_->c_str() : nullptr, folder_ ? folder_->c_str() : nullptr, options_);
   }
@@ -82,6 +84,7 @@ napi_value describe_ports(napi_env env, const spinel_engine* engine, Describer d
 
 void Engine::load(const Bytes& model, const char* path, const char* folder, Options& options) {
   options.send_log(&log_);
+  ops_ = options.ops();
   spinel_error* error = nullptr;
   if (model.data != nullptr)
     check(spinel_engine_create_from_memory(model.data, model.size_bytes, folder, options.get(), &handle_,
@@ -171,9 +174,9 @@ napi_value describe(const Call& call) {
   set(env, out, "target", of_text(env, info.target));
   set(env, out, "computeDtype", of_text(env, spinel_dtype_name(info.compute_dtype)));
   set(env, out, "arithmetic", of_text(env, info.arithmetic));
-  set(env, out, "spas", of_number(env, info.spas));
-  set(env, out, "threadsPerSpa", of_number(env, info.threads_per_spa));
-  set(env, out, "fixedBatch", of_number(env, static_cast<double>(info.fixed_batch)));
+  set_number(env, out, "spas", info.spas);
+  set_number(env, out, "threadsPerSpa", info.threads_per_spa);
+  set_number(env, out, "fixedBatch", info.fixed_batch);
   set(env, out, "splittable", of_bool(env, info.splittable != 0));
   set(env, out, "blockingNode", of_text(env, info.blocking_node));
   set(env, out, "splitReason", of_text(env, info.reason));
@@ -190,11 +193,11 @@ napi_value memory_report(const Call& call) {
   check(spinel_engine_memory(engine, shapes.data(), shapes.size(), &report, &unplanned, &error), error);
   const Owned<spinel_strings> owned(unplanned, spinel_strings_release);
   const napi_value out = make_object(env);
-  set(env, out, "weightBytes", of_number(env, static_cast<double>(report.weight_bytes)));
-  set(env, out, "arenaBytesPerSpa", of_number(env, static_cast<double>(report.arena_bytes_per_spa)));
-  set(env, out, "scratchBytesPerSpa", of_number(env, static_cast<double>(report.scratch_bytes_per_spa)));
-  set(env, out, "totalBytes", of_number(env, static_cast<double>(report.total_bytes)));
-  set(env, out, "spas", of_number(env, report.spas));
+  set_number(env, out, "weightBytes", report.weight_bytes);
+  set_number(env, out, "arenaBytesPerSpa", report.arena_bytes_per_spa);
+  set_number(env, out, "scratchBytesPerSpa", report.scratch_bytes_per_spa);
+  set_number(env, out, "totalBytes", report.total_bytes);
+  set_number(env, out, "spas", report.spas);
   set(env, out, "unplanned", of_strings(env, unplanned));
   return out;
 }
@@ -218,12 +221,12 @@ napi_value pass_report(const Call& call) {
       set(env, notes, j, note);
     }
     for (size_t j = 0; j < info.found_count; ++j)
-      set(env, found, info.found[j].op, of_number(env, static_cast<double>(info.found[j].count)));
+      set_number(env, found, info.found[j].op, info.found[j].count);
     set(env, pass, "name", of_text(env, info.name));
     set(env, pass, "enabled", of_bool(env, info.enabled != 0));
-    set(env, pass, "changes", of_number(env, static_cast<double>(info.changes)));
+    set_number(env, pass, "changes", info.changes);
     set(env, pass, "notes", notes);
-    set(env, pass, "notesLeftOut", of_number(env, static_cast<double>(info.notes_left_out)));
+    set_number(env, pass, "notesLeftOut", info.notes_left_out);
     set(env, pass, "found", found);
     set(env, out, i, pass);
   }

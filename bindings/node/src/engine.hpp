@@ -22,6 +22,8 @@ class Engine {
 
   const spinel_engine* get() const { return handle_; }
   size_t output_count() const { return output_dtypes_.size(); }
+  /// The operators written in JavaScript that runs call.
+  const std::vector<std::shared_ptr<CustomOp>>& ops() const { return ops_; }
   int32_t output_dtype(size_t index) const { return output_dtypes_[index]; }
 
   /// The dims of every output; without a value where only running tells. The environment's thread.
@@ -32,6 +34,7 @@ class Engine {
 
  private:
   std::shared_ptr<Listener> log_;
+  std::vector<std::shared_ptr<CustomOp>> ops_;
   spinel_engine* handle_ = nullptr;
   std::vector<int32_t> output_dtypes_;
   // The last answer: most callers keep to one set of dims.

@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "visits.hpp"
+
 namespace spinel_node {
 
 void check(napi_env env, napi_status status) {
@@ -103,6 +105,10 @@ class Environment::Finished : public Event {
   uint64_t id_;
 };
 
+Environment::Environment(napi_env env) : env_(env), visits_(std::make_unique<Visits>(*this)) {}
+
+Environment::~Environment() = default;
+
 void Environment::create(napi_env env) {
   auto* owner = new std::shared_ptr<Environment>(new Environment(env));
   Environment& made = **owner;
@@ -197,6 +203,7 @@ void Environment::close() noexcept {
   if (closed_) return;
   closed_ = true;
   for (auto& [id, pledge] : jobs_) pledge.job->cancel();
+  visits_->close();
   brief_.stop();
   lengthy_.stop();
   jobs_.clear();

@@ -54,6 +54,7 @@ napi_value guard(napi_env env, Function function) noexcept {
 }
 
 class Environment;
+class Visits;
 
 /// Something that the environment's own thread is to do.
 class Event {
@@ -97,19 +98,29 @@ class Pool {
 /// Unless said otherwise its functions belong to the environment's thread.
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
+  ~Environment();
   /// Makes the one of env, which lives as long as it.
   static void create(napi_env env);
   static Environment& of(napi_env env);
 
   napi_env env() const { return env_; }
+  /// Whether the calling thread is the environment's. Any thread.
+  bool is_here() const noexcept { return std::this_thread::get_id() == thread_; }
 
   /// Has the event delivered soon; drops it once the environment is closed. Any thread.
   void post(std::unique_ptr<Event> event) noexcept;
+  /// Has what the event holds destroyed by the environment's thread, or here once it is closed. Any thread.
+  void drop(std::unique_ptr<Event> event) noexcept {
+    if (!is_here()) post(std::move(event));
+  }
 
   /// Starts a job and returns [id, promise]. The process does not end before it does.
   napi_value start(std::unique_ptr<Job> job);
   /// Of a job that start() gave; nothing if it is over.
   void cancel(uint64_t id) noexcept;
+
+  /// What other threads need JavaScript for.
+  Visits& visits() { return *visits_; }
 
   /// Where jobs work: those that keep a core busy for a moment, and those that may take long.
   Pool& brief() { return brief_; }
@@ -129,11 +140,13 @@ class Environment : public std::enable_shared_from_this<Environment> {
     napi_deferred deferred;
   };
 
-  explicit Environment(napi_env env) : env_(env) {}
+  explicit Environment(napi_env env);
   void settle(uint64_t id);
   static void deliver(napi_env env, napi_value, void*, void* data) noexcept;
 
   napi_env env_;
+  const std::thread::id thread_ = std::this_thread::get_id();
+  std::unique_ptr<Visits> visits_;
   napi_ref error_class_ = nullptr;
   std::mutex queue_mutex_;
   napi_threadsafe_function queue_ = nullptr;  // NULL once closed; guarded by queue_mutex_.

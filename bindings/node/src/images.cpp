@@ -258,7 +258,7 @@ napi_value top_k(const Call& call) {
   const size_t count = tensor.rank > 1 && tensor.dims[0] == 0 ? 0 : rows * per_row;
   const napi_value out = make_object(env), scored = make_array(env, count);
   for (size_t i = 0; i < count; ++i) set(env, scored, i, of_number(env, static_cast<double>(values[i])));
-  set(env, out, "perRow", of_number(env, static_cast<double>(per_row)));
+  set_number(env, out, "perRow", per_row);
   set(env, out, "indices", of_integers(env, indices.data(), count));
   set(env, out, "values", scored);
   return out;

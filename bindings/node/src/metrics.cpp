@@ -47,15 +47,12 @@ napi_value describe_accuracy(const Call& call) {
   spinel_error* error = nullptr;
   check(spinel_accuracy_get(accuracy_of(call, 0), &counts, &error), error);
   const napi_value out = make_object(call.env);
-  const auto number = [&](const char* name, auto value) {
-    set(call.env, out, name, of_number(call.env, static_cast<double>(value)));
-  };
-  number("k", counts.k);
-  number("count", counts.count);
-  number("top1Hits", counts.top1_hits);
-  number("topkHits", counts.topk_hits);
-  number("top1", counts.top1);
-  number("topk", counts.topk);
+  set_number(call.env, out, "k", counts.k);
+  set_number(call.env, out, "count", counts.count);
+  set_number(call.env, out, "top1Hits", counts.top1_hits);
+  set_number(call.env, out, "topkHits", counts.topk_hits);
+  set_number(call.env, out, "top1", counts.top1);
+  set_number(call.env, out, "topk", counts.topk);
   return out;
 }
 
@@ -68,19 +65,16 @@ napi_value difference(const Call& call) {
                                  to_number(call.env, call[1], "threshold"), &found, &error),
         error);
   const napi_value out = make_object(call.env);
-  const auto number = [&](const char* name, auto value) {
-    set(call.env, out, name, of_number(call.env, static_cast<double>(value)));
-  };
-  number("diff2", found.diff2);
-  number("diff3Max", found.diff3_max);
-  number("diff3Mean", found.diff3_mean);
-  number("absMax", found.abs_max);
-  number("count", found.count);
-  number("nanActual", found.nan_actual);
-  number("nanExpected", found.nan_expected);
-  number("infActual", found.inf_actual);
-  number("infExpected", found.inf_expected);
-  number("mismatchedNonfinite", found.mismatched_nonfinite);
+  set_number(call.env, out, "diff2", found.diff2);
+  set_number(call.env, out, "diff3Max", found.diff3_max);
+  set_number(call.env, out, "diff3Mean", found.diff3_mean);
+  set_number(call.env, out, "absMax", found.abs_max);
+  set_number(call.env, out, "count", found.count);
+  set_number(call.env, out, "nanActual", found.nan_actual);
+  set_number(call.env, out, "nanExpected", found.nan_expected);
+  set_number(call.env, out, "infActual", found.inf_actual);
+  set_number(call.env, out, "infExpected", found.inf_expected);
+  set_number(call.env, out, "mismatchedNonfinite", found.mismatched_nonfinite);
   return out;
 }
 

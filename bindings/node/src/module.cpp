@@ -1,7 +1,9 @@
 // What index.js sees of the addon.
+#include "custom_op.hpp"
 #include "dataset.hpp"
 #include "engine.hpp"
 #include "images.hpp"
+#include "tools.hpp"
 
 namespace spinel_node {
 
@@ -86,6 +88,11 @@ napi_value initialise(napi_env env, napi_value exports) {
   add<release_loader>(env, exports, "releaseLoader");
   add<next_batch>(env, exports, "nextBatch");
   add<describe_loader>(env, exports, "describeLoader");
+  add<make_op>(env, exports, "makeOp");
+  add<simplify_model>(env, exports, "simplifyModel");
+  add<convert_model>(env, exports, "convertModel");
+  add<list<spinel_simplify_steps>>(env, exports, "simplifySteps");
+  add<list<spinel_float16_keep_list>>(env, exports, "float16KeepList");
   add<make_accuracy>(env, exports, "makeAccuracy");
   add<add_accuracy>(env, exports, "addAccuracy");
   add<merge_accuracy>(env, exports, "mergeAccuracy");

@@ -62,9 +62,10 @@ int32_t choice(napi_env env, napi_value value, const char* what, std::initialize
   misuse(std::string(what) + " is '" + text + "'; there are " + all);
 }
 
-/// Calls found(key, value) for an object's own properties; nothing for undefined.
-template <typename Found>
-void each_property(napi_env env, napi_value object, Found found) {
+}  // namespace
+
+void each_property(napi_env env, napi_value object,
+                   const std::function<void(const std::string&, napi_value)>& found) {
   if (is_missing(env, object)) return;
   napi_value keys;
   check(env, napi_get_property_names(env, object, &keys));
@@ -76,8 +77,6 @@ void each_property(napi_env env, napi_value object, Found found) {
   }
 }
 
-}  // namespace
-
 const char* Options::keep(std::string text) { return texts_.emplace_back(std::move(text)).c_str(); }
 
 const char* Options::text(napi_env env, napi_value object, const char* name) {
@@ -85,7 +84,8 @@ const char* Options::text(napi_env env, napi_value object, const char* name) {
   return is_missing(env, value) ? nullptr : keep(to_text(env, value, name));
 }
 
-Options::Options(napi_env env, napi_value object, const spinel_cancel_token* cancel) {
+Options::Options(napi_env env, napi_value object, const spinel_cancel_token* cancel)
+    : custom_ops_(env, spinel_node::get(env, object, "customOps")) {
   spinel_engine_options_init(&options_, sizeof options_);
   const auto number = [&](const char* name, int32_t* field) {
     const napi_value value = spinel_node::get(env, object, name);
@@ -113,7 +113,7 @@ Options::Options(napi_env env, napi_value object, const spinel_cancel_token* can
   options_.pass_json = text(env, object, "passJson");
   options_.save_engine = text(env, object, "saveEngine");
   options_.load_engine = text(env, object, "loadEngine");
-  read_limits(env, spinel_node::get(env, object, "limits"));
+  if (read_limits(env, spinel_node::get(env, object, "limits"), &limits_)) options_.limits = &limits_;
   read_listeners(env, object);
   options_.onnxruntime_path = text(env, object, "onnxruntimePath");
   const napi_value spin = spinel_node::get(env, object, "spinUs");
@@ -125,7 +125,7 @@ Options::Options(napi_env env, napi_value object, const spinel_cancel_token* can
   flag("inspectable", &options_.inspectable);
   const napi_value verify = spinel_node::get(env, object, "verify");
   if (!is_missing(env, verify)) options_.verify_weights = choice(env, verify, "verify", {"program", "full"});
-  read_custom_ops(env, spinel_node::get(env, object, "customOps"));
+  options_.custom_ops = custom_ops_.get();
   options_.cancel = cancel;
 }
 
@@ -161,16 +161,16 @@ void Options::read_names_and_sizes(napi_env env, napi_value object) {
   options_.alias_count = aliases_.size();
 }
 
-void Options::read_limits(napi_env env, napi_value object) {
-  if (is_missing(env, object)) return;
-  spinel_limits_init(&limits_, sizeof limits_);
+bool read_limits(napi_env env, napi_value object, spinel_limits* limits) {
+  if (is_missing(env, object)) return false;
+  spinel_limits_init(limits, sizeof *limits);
   each_property(env, object, [&](const std::string& name, napi_value value) {
-    uint64_t* field = name == "maxModelBytes"    ? &limits_.max_model_bytes
-                      : name == "maxTensorBytes" ? &limits_.max_tensor_bytes
-                      : name == "maxArenaBytes"  ? &limits_.max_arena_bytes
-                      : name == "maxNodes"       ? &limits_.max_nodes
-                      : name == "maxNesting"     ? &limits_.max_nesting
-                      : name == "maxImagePixels" ? &limits_.max_image_pixels
+    uint64_t* field = name == "maxModelBytes"    ? &limits->max_model_bytes
+                      : name == "maxTensorBytes" ? &limits->max_tensor_bytes
+                      : name == "maxArenaBytes"  ? &limits->max_arena_bytes
+                      : name == "maxNodes"       ? &limits->max_nodes
+                      : name == "maxNesting"     ? &limits->max_nesting
+                      : name == "maxImagePixels" ? &limits->max_image_pixels
                                                  : nullptr;
     if (field == nullptr)
       misuse("limits has '" + name +
@@ -180,7 +180,7 @@ void Options::read_limits(napi_env env, napi_value object) {
     if (limit < 0) misuse(name + " is negative; 0 means no limit");
     *field = static_cast<uint64_t>(limit);
   });
-  options_.limits = &limits_;
+  return true;
 }
 
 void Options::read_listeners(napi_env env, napi_value object) {
@@ -205,19 +205,6 @@ void Options::send_log(std::shared_ptr<Listener>* place) {
   *place = std::move(log_);
   options_.log = log_line;
   options_.log_user = place;
-}
-
-void Options::read_custom_ops(napi_env env, napi_value paths) {
-  if (is_missing(env, paths)) return;
-  spinel_error* error = nullptr;
-  spinel_op_set* set = nullptr;
-  check(spinel_op_set_create(&set, &error), error);
-  custom_ops_.reset(set);
-  for (size_t i = 0, count = length(env, paths, "customOps"); i < count; ++i) {
-    const std::string path = to_text(env, spinel_node::get(env, paths, i), "a path in customOps");
-    check(spinel_op_set_load(set, path.c_str(), &error), error);
-  }
-  options_.custom_ops = set;
 }
 
 }  // namespace spinel_node

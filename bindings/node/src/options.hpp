@@ -1,7 +1,7 @@
 // The options of a load as the C ABI takes them.
 #pragma once
 
-#include "values.hpp"
+#include "custom_op.hpp"
 
 namespace spinel_node {
 
@@ -15,7 +15,12 @@ struct Listener {
   Reference function;
 };
 
-using OpSet = std::unique_ptr<spinel_op_set, void (*)(spinel_op_set*)>;
+/// Reads `limits`; false, and nothing is written, if there are none.
+bool read_limits(napi_env env, napi_value object, spinel_limits* limits);
+
+/// Calls found(key, value) for an object's own properties; nothing for undefined.
+void each_property(napi_env env, napi_value object,
+                   const std::function<void(const std::string&, napi_value)>& found);
 
 /// Made and destroyed on the environment's thread, read by any.
 class Options {
@@ -28,14 +33,14 @@ class Options {
   /// Has the log sent to the caller's listener, if there is one, which moves to place: it must live as long
   /// as the engine.
   void send_log(std::shared_ptr<Listener>* place);
+  /// The operators written in JavaScript.
+  const std::vector<std::shared_ptr<CustomOp>>& ops() const { return custom_ops_.ops(); }
 
  private:
   const char* text(napi_env env, napi_value object, const char* name);
   const char* keep(std::string text);
   void read_names_and_sizes(napi_env env, napi_value object);
-  void read_limits(napi_env env, napi_value object);
   void read_listeners(napi_env env, napi_value object);
-  void read_custom_ops(napi_env env, napi_value object);
 
   spinel_engine_options options_;
   spinel_limits limits_;
@@ -46,7 +51,7 @@ class Options {
   std::vector<spinel_pad_value> pads_;
   std::vector<spinel_alias> aliases_;
   std::shared_ptr<Listener> log_, progress_;
-  OpSet custom_ops_{nullptr, spinel_op_set_release};
+  OpSet custom_ops_;
 };
 
 }  // namespace spinel_node

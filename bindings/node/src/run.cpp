@@ -3,6 +3,7 @@
 
 #include "background.hpp"
 #include "buffers.hpp"
+#include "visits.hpp"
 
 namespace spinel_node {
 
@@ -44,6 +45,34 @@ class Run : public Job {
   spinel_request* request_ = nullptr;
 };
 
+/// A run for which the caller waits.
+class RunInPlace : public Background {
+ public:
+  explicit RunInPlace(const Call& call) : buffers_(call) {
+    Visits& visits = Environment::of(call.env).visits();
+    for (const std::shared_ptr<CustomOp>& op : buffers_.engine->ops())
+      if (visits.serves(op.get()))
+        misuse("an operator of this engine is computing: runSync() would wait for what waits for it");
+  }
+
+ private:
+  bool calls_javascript() const override { return !buffers_.engine->ops().empty(); }
+
+  void work() override {
+    spinel_error* error = nullptr;
+    const std::vector<spinel_tensor>& inputs = buffers_.inputs.structs();
+    check(spinel_engine_run(buffers_.engine->get(), inputs.data(), inputs.size(), buffers_.outputs.data(),
+                            buffers_.outputs.size(), token(), &error),
+          error);
+  }
+
+  // In place no finalizer would run before the event loop's next turn, so that a loop of runs would fill the
+  // memory.
+  napi_value finish(napi_env env) override { return buffers_.results(env, false); }
+
+  Buffers buffers_;
+};
+
 class Profile : public Background {
  public:
   explicit Profile(const Call& call) : buffers_(call) {}
@@ -70,14 +99,13 @@ class Profile : public Background {
       set(env, out, "op", of_text(env, layer.op));
       set(env, out, "kernel", of_text(env, layer.kernel));
       set(env, out, "sources", of_texts(env, layer.sources, layer.source_count));
-      set(env, out, "startNs", of_number(env, static_cast<double>(layer.start_ns)));
-      set(env, out, "durationNs", of_number(env, static_cast<double>(layer.duration_ns)));
-      set(env, out, "flops", of_number(env, layer.flops));
+      set_number(env, out, "startNs", layer.start_ns);
+      set_number(env, out, "durationNs", layer.duration_ns);
+      set_number(env, out, "flops", layer.flops);
       set(env, layers, i, out);
     }
     const napi_value profile = make_object(env);
-    set(env, profile, "durationNs",
-        of_number(env, static_cast<double>(spinel_profile_duration_ns(profile_))));
+    set_number(env, profile, "durationNs", spinel_profile_duration_ns(profile_));
     set(env, profile, "layers", layers);
     return profile;
   }
@@ -90,17 +118,7 @@ class Profile : public Background {
 
 napi_value run(const Call& call) { return Environment::of(call.env).start(std::make_unique<Run>(call)); }
 
-napi_value run_in_place(const Call& call) {
-  Buffers buffers(call);
-  spinel_error* error = nullptr;
-  const std::vector<spinel_tensor>& inputs = buffers.inputs.structs();
-  check(spinel_engine_run(buffers.engine->get(), inputs.data(), inputs.size(), buffers.outputs.data(),
-                          buffers.outputs.size(), nullptr, &error),
-        error);
-  // In place no finalizer would run before the event loop's next turn, so that a loop of runs would fill the
-  // memory.
-  return buffers.results(call.env, false);
-}
+napi_value run_in_place(const Call& call) { return RunInPlace(call).run_in_place(call.env); }
 
 napi_value profile(const Call& call) {
   return Environment::of(call.env).start(std::make_unique<Profile>(call));

@@ -185,4 +185,30 @@ napi_value take_tensor(napi_env env, spinel_tensor& tensor, bool external) {
   return lend_tensor(env, taken->tensor, external ? taken : nullptr);
 }
 
+void detach_tensor(napi_env env, napi_value tensor) noexcept {
+  napi_value data, buffer;
+  bool is_typed = false;
+  if (napi_get_named_property(env, tensor, "data", &data) == napi_ok &&
+      napi_is_typedarray(env, data, &is_typed) == napi_ok && is_typed &&
+      napi_get_typedarray_info(env, data, nullptr, nullptr, nullptr, &buffer, nullptr) == napi_ok)
+    napi_detach_arraybuffer(env, buffer);
+}
+
+TensorCopy::TensorCopy(const spinel_tensor& tensor)
+    : dims_(tensor.dims, tensor.dims + tensor.rank), tensor_(tensor) {
+  tensor_.dims = dims_.data();
+  tensor_.owner = nullptr;
+  if (tensor.dtype == SPINEL_STRING) {
+    const auto* texts = static_cast<const spinel_string*>(tensor.data);
+    for (size_t i = 0; i < tensor.size_bytes / sizeof *texts; ++i)
+      texts_.emplace_back(texts[i].data, texts[i].size_bytes);
+    for (const std::string& text : texts_) elements_.push_back({text.data(), text.size()});
+    tensor_.data = elements_.data();
+  } else {
+    bytes_.resize(tensor.size_bytes);
+    if (!bytes_.empty()) std::memcpy(bytes_.data(), tensor.data, bytes_.size());
+    tensor_.data = bytes_.data();
+  }
+}
+
 }  // namespace spinel_node

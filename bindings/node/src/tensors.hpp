@@ -42,4 +42,23 @@ napi_value take_tensor(napi_env env, spinel_tensor& tensor, bool external);
 /// runtime forbids to lend.
 napi_value lend_tensor(napi_env env, const spinel_tensor& tensor, std::shared_ptr<const void> owner);
 
+/// Takes back the memory of a tensor that lend_tensor() made: its data has no elements from now on.
+void detach_tensor(napi_env env, napi_value tensor) noexcept;
+
+/// A copy of a tensor, which any thread may make.
+class TensorCopy {
+ public:
+  explicit TensorCopy(const spinel_tensor& tensor);
+  TensorCopy(const TensorCopy&) = delete;
+
+  const spinel_tensor& get() const { return tensor_; }
+
+ private:
+  std::vector<int64_t> dims_;
+  std::vector<unsigned char> bytes_;
+  std::deque<std::string> texts_;
+  std::vector<spinel_string> elements_;
+  spinel_tensor tensor_;
+};
+
 }  // namespace spinel_node

@@ -42,6 +42,11 @@ napi_value make_array(napi_env env, size_t count);
 napi_value make_object(napi_env env);
 void set(napi_env env, napi_value object, const char* name, napi_value value);
 void set(napi_env env, napi_value array, size_t index, napi_value value);
+/// One of 64 bits becomes the nearest double.
+template <typename Number>
+void set_number(napi_env env, napi_value object, const char* name, Number number) {
+  set(env, object, name, of_number(env, static_cast<double>(number)));
+}
 napi_value get(napi_env env, napi_value object, const char* name);
 napi_value get(napi_env env, napi_value array, size_t index);
 size_t length(napi_env env, napi_value array, const char* what);

@@ -2,12 +2,10 @@
 // Runs and loads off the event loop: order, cancelling, releasing, and a process that ends meanwhile.
 
 const assert = require('node:assert/strict');
-const {spawnSync} = require('node:child_process');
 const {EventEmitter} = require('node:events');
-const path = require('node:path');
 const test = require('node:test');
 const spinel = require('..');
-const {fashion, model, filled, fails} = require('./support/support');
+const {fashion, model, filled, fails, child} = require('./support/support');
 
 // Seconds of work, unless it is cancelled.
 const long = () => [filled([65536, 384])];
@@ -116,18 +114,6 @@ test('an engine that nobody refers to finishes its run', async () => {
   const [result] = await (await spinel.load(model('slow'))).run([filled([8, 384])]);
   assert.deepEqual(result.dims, [8, 384]);
 });
-
-// What a program does, and how it ends.
-function child(program) {
-  const script = `
-    const spinel = require(${JSON.stringify(path.join(__dirname, '..'))});
-    const slow = ${JSON.stringify(model('slow'))}, two = ${JSON.stringify(model('two'))};
-    const endless = ${JSON.stringify(model('endless_load'))};
-    const long = () => [new spinel.Tensor(new Float32Array(65536 * 384), [65536, 384])];
-    (async () => { ${program} })();`;
-  const done = spawnSync(process.execPath, ['-e', script], {encoding: 'utf8', timeout: 60000});
-  return [done.status, done.signal, done.stdout, done.stderr];
-}
 
 test('the process ends cleanly with runs and loads under way', () => {
   const started = 'const engine = await spinel.load(slow); for (let i = 0; i < 3; ++i) engine.run(long());';

@@ -75,6 +75,15 @@ test('values between the layers', async () => {
   await fails(async () => engine.layerValues([[2]]), 'invalid_argument');
   const texts = await (await spinel.load(model('strings'))).inspect({in: new spinel.Tensor(['a', 'b\0c'])});
   for (const tensor of Object.values(texts.values)) assert.deepEqual(tensor.data, ['a', 'b\0c']);
+  const asked = [];
+  const replace = (other) => ({replace: (value, {data}) => (asked.push([value.name, data.length]), other)});
+  const replaced = await engine.inspect(inputs, {values: ['reshaped', 'power'], ...replace({data: Float64Array.of(Math.E, 1), dims: [2, 1]})});
+  assert.ok(Math.abs(replaced.outputs[0].data[0] - 1) < 1e-6);
+  assert.deepEqual([asked, replaced.values.power.data], [[['power', 2]], values.power.data]);
+  assert.deepEqual((await engine.inspect(inputs, replace())).outputs, outputs);
+  await fails(engine.inspect(inputs, replace({data: Float32Array.of(1), dims: [1]})), 'invalid_argument', /power/);
+  await fails(engine.inspect(inputs, replace(5)), 'invalid_argument', /what replaces 'power' must be a tensor/);
+  await assert.rejects(engine.inspect(inputs, {replace: () => { throw new RangeError('mine'); }}), /RangeError: mine/);
   const sequence = await spinel.load(model('sequence'));
   assert.deepEqual([...sequence.inputs, ...sequence.outputs].map(({kind}) => kind), ['sequence', 'tensor', 'tensor']);
 });

@@ -6,7 +6,7 @@ const {spawnSync} = require('node:child_process');
 const path = require('node:path');
 const test = require('node:test');
 
-for (const what of ['engines', 'failures', 'runs', 'unplanned', 'cancelled', 'images', 'batches', 'inspections', 'sequences', 'strings', 'workers']) {
+for (const what of ['engines', 'failures', 'runs', 'unplanned', 'cancelled', 'images', 'batches', 'inspections', 'sequences', 'strings', 'operators', 'workers']) {
   test(`memory: ${what}`, () => {
     const done = spawnSync(process.execPath, ['--expose-gc', path.join(__dirname, 'support/memory_child.js'), what],
         {encoding: 'utf8', timeout: 240000});

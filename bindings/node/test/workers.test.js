@@ -3,26 +3,13 @@
 
 const assert = require('node:assert/strict');
 const {once} = require('node:events');
-const path = require('node:path');
 const test = require('node:test');
-const {Worker} = require('node:worker_threads');
 const spinel = require('..');
-const {model, filled} = require('./support/support');
-
-function start(program) {
-  const script = `
-    const {parentPort, workerData} = require('node:worker_threads');
-    const spinel = require(workerData.binding);
-    const filled = (rows, columns) => new spinel.Tensor(new Float32Array(rows * columns).fill(1), [rows, columns]);
-    (async () => { ${program} })();`;
-  const workerData = {binding: path.join(__dirname, '..'), two: model('two'), slow: model('slow'), reshape: model('reshape'),
-    endless: model('endless_load')};
-  return new Worker(script, {eval: true, workerData});
-}
+const {model, filled, worker: start} = require('./support/support');
 
 test('workers run at the same time as the main thread', async () => {
   const workers = Array.from({length: 3}, () => start(`
-    const engine = await spinel.load(workerData.two);
+    const engine = await spinel.load(two);
     let total = 0;
     for (let i = 0; i < 200; ++i) total += (await engine.run([filled(1, 3), filled(1, 3)]))[0].data[0];
     parentPort.postMessage(total);`));
@@ -36,10 +23,10 @@ test('workers run at the same time as the main thread', async () => {
 
 test('results may be transferred and outlive their worker', async () => {
   const worker = start(`
-    const [sum] = await (await spinel.load(workerData.two)).run([filled(2, 3), filled(2, 3)]);
+    const [sum] = await (await spinel.load(two)).run([filled(2, 3), filled(2, 3)]);
     parentPort.postMessage(sum.data, [sum.data.buffer]);
     const shape = spinel.Tensor.from([3, 2], [2], 'int64');
-    const [out] = await (await spinel.load(workerData.reshape)).run([{data: new Float32Array(6).fill(1)}, shape]);
+    const [out] = await (await spinel.load(reshape)).run([{data: new Float32Array(6).fill(1)}, shape]);
     parentPort.postMessage(out.data);`);
   const received = [];
   worker.on('message', (data) => received.push(data));
@@ -50,15 +37,15 @@ test('results may be transferred and outlive their worker', async () => {
 
 test('a worker is ended during runs, loads and with engines open', async () => {
   const programs = [
-    `const engine = await spinel.load(workerData.slow);
+    `const engine = await spinel.load(slow);
      parentPort.postMessage('running');
      for (let i = 0; i < 3; ++i) engine.run([filled(65536, 384)]).catch(() => {});`,
     `parentPort.postMessage('loading');
-     for (let i = 0; i < 8; ++i) spinel.load(workerData.endless, {progress() {}, log() {}});`,
-    `const engines = [await spinel.load(workerData.two, {log() {}}), spinel.loadSync(workerData.slow)];
+     for (let i = 0; i < 8; ++i) spinel.load(endless, {progress() {}, log() {}});`,
+    `const engines = [await spinel.load(two, {log() {}}), spinel.loadSync(slow)];
      engines[0].runSync([filled(1, 3), filled(1, 3)]);
      parentPort.postMessage('idle'); setInterval(() => {}, 1000); globalThis.kept = engines;`,
-    `const engine = await spinel.load(workerData.slow);
+    `const engine = await spinel.load(slow);
      engine.run([filled(65536, 384)]); parentPort.postMessage('exiting'); process.exit(1);`,
   ];
   for (const program of [...programs, ...programs]) {

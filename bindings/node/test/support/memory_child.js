@@ -5,7 +5,7 @@
 const {once} = require('node:events');
 const {Worker} = require('node:worker_threads');
 const spinel = require('../..');
-const {model, filled, fashion, synset, cat, coffee} = require('./support');
+const {model, filled, fashion, synset, cat, coffee, addModel} = require('./support');
 
 const mib = 1 << 20;
 const expectFailure = (promise) => promise.then(() => Promise.reject(new Error('did not fail')), () => {});
@@ -70,7 +70,7 @@ const work = {
   async inspections() {
     this.engine ??= await spinel.load(model('reshape'));
     const inputs = {data: filled([1 << 16]), shape: spinel.Tensor.from([2, 1 << 15], [2], 'int64')};
-    for (let i = 0; i < 20; ++i) await this.engine.inspect(inputs);
+    for (let i = 0; i < 20; ++i) await this.engine.inspect(inputs, i % 2 ? {} : {replace: (value, tensor) => tensor});
     await expectFailure(this.engine.inspect(inputs, {values: ['none']}));
     this.engine.layerValues();
   },
@@ -79,6 +79,21 @@ const work = {
     const texts = new spinel.Tensor(Array.from({length: 20000}, (_, i) => `a text that is not short ${i}`));
     await this.engine.run([texts]);
     this.engine.runSync([texts]);
+  },
+  // Dropped without release(), with an operator of their own; runs that fail, too.
+  async operators() {
+    const op = (compute) => new spinel.CustomOp('custom', 'Add', compute,
+        {inputs: ['x', 'y'], outputs: ['sum', 'difference'], attributes: {alpha: 'float'}, shapes: (dims) => dims});
+    const x = filled([1 << 15, 3]);
+    for (let i = 0; i < 5; ++i) {
+      const engine = await spinel.load(addModel, {customOps: [op(([a, b]) => [a, b])]});
+      for (let j = 0; j < 4; ++j) {
+        engine.runSync([x, x]);
+        await engine.run([x, x]);
+      }
+    }
+    const failing = spinel.loadSync(addModel, {customOps: [op(() => { throw new Error('no'); })]});
+    await expectFailure(failing.run([x, x]));
   },
   async workers() {
     const script = `const spinel = require(${JSON.stringify(require.resolve('../..'))});
@@ -92,7 +107,7 @@ const work = {
 // Rounds before the measure, rounds measured, and MiB that they may add: V8's heap and malloc's arenas settle slowly.
 const plans = {engines: [10, 60, 60], failures: [10, 60, 12], runs: [10, 150, 12], unplanned: [10, 100, 100],
   cancelled: [10, 60, 40], images: [20, 60, 40], batches: [20, 40, 40],
-  inspections: [10, 60, 40], sequences: [10, 60, 40], strings: [10, 60, 40], workers: [10, 40, 40]};
+  inspections: [10, 60, 40], sequences: [10, 60, 40], strings: [10, 60, 40], operators: [10, 60, 40], workers: [10, 40, 40]};
 
 async function settle() {
   // Finalizers run in turns of their own after a collection.

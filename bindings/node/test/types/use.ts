@@ -21,7 +21,7 @@ async function use(): Promise<void> {
     if (rejected.length) throw rejected[0].error;
   }
   const top1: number = accuracy.counts.top1;
-  const {values: between} = await engine.inspect({x}, {values: ['hidden']});
+  const {values: between} = await engine.inspect({x}, {values: ['hidden'], replace: (value, tensor) => (value.layer > 3 ? tensor : undefined)});
   const far: number = spinel.difference(between['hidden'], x).diff2;
   const [first0] = await engine.runValues([[x, x], null]);
   void [top1, far, first0];
@@ -31,6 +31,23 @@ async function use(): Promise<void> {
     if (error instanceof spinel.SpinelError && error.code === 'released') void error.node;
   }
   void [dims, values, fixed, label];
+  const scale = new spinel.CustomOp('custom', 'Scale', ([a, gap], {factor = 1}, [dtype]) => {
+    const {data} = a!;
+    return gap === null && data instanceof Float32Array ? {data: data.map((each) => each * factor), dims: a!.dims, dtype: dtype!} : [null];
+  }, {inputs: ['x', {name: 'gap', optional: true}], outputs: [{name: 'y', sameAs: 0}],
+    attributes: {factor: 'float', axis: {type: 'int', required: true}}, shapes: ([shape]) => [shape, [2, null]]});
+  await spinel.load('model.onnx', {customOps: [scale, '/lib.so']});
+  const {kept}: spinel.ToolReport = await spinel.convertModel('a.onnx', 'b.onnx', {keepOps: ['Mul'], customOps: [scale]});
+  const report = await spinel.simplifyModel('a.onnx', 'b.onnx', {inputShapes: {x: [1]}, check: {runs: 0}});
+  const added: number = report.operatorsAfter['Add'];
+  void [kept, added];
+
+  // @ts-expect-error compute() is not async
+  new spinel.CustomOp('custom', 'Add', async ([a]) => a!);
+  // @ts-expect-error dims that are not known cannot be computed with
+  new spinel.CustomOp('custom', 'Add', ([a]) => a!, {shapes: ([shape]) => [[shape![0] + 1]]});
+  // @ts-expect-error an option of the other tool
+  await spinel.simplifyModel('a.onnx', 'b.onnx', {keepOps: ['Mul']});
 
   // @ts-expect-error an option that does not exist
   await spinel.load('model.onnx', {dtpye: 'float16'});

@@ -1,6 +1,7 @@
 //! The dims of a tensor.
 
 use crate::error::{Error, Result};
+use crate::text::or_null;
 
 const INLINE: usize = 6;
 
@@ -80,11 +81,7 @@ impl RawShapes {
 
     /// Null if there are none.
     pub(crate) fn as_ptr(&self) -> *const spinel_sys::spinel_shape {
-        if self.structs.is_empty() {
-            std::ptr::null()
-        } else {
-            self.structs.as_ptr()
-        }
+        or_null(&self.structs)
     }
 }
 

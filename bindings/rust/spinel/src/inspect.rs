@@ -13,7 +13,7 @@ use crate::dtype::DType;
 use crate::engine::Engine;
 use crate::error::{check, Error, Result};
 use crate::tensor::Tensor;
-use crate::text::{c_text, text, texts};
+use crate::text::{c_text, or_null, text, texts};
 use crate::view::{RawTensors, TensorView};
 
 /// A value of the ONNX file that a compiled model still computes: passes merge nodes, and what lies inside a merged layer is
@@ -170,7 +170,7 @@ impl<'e, 'a> Call<'e, 'a> {
         let engine = self.engine();
         let names = names.iter().map(|name| c_text(name, "the value")).collect::<Result<Vec<_>>>()?;
         let pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
-        let wanted = if pointers.is_empty() { std::ptr::null() } else { pointers.as_ptr() };
+        let wanted = or_null(&pointers);
         let mut seeing =
             Seeing { see: &mut see, error: None, panic: None, replacement: None, replacing: None };
         let user = &mut seeing as *mut Seeing<'_> as *mut c_void;
