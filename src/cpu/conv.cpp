@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "cpu/depthwise.hpp"
 #include "cpu/patches.hpp"
 #include "cpu/product.hpp"
 #include "cpu/weights.hpp"
@@ -163,7 +164,13 @@ graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
     case ConvAlgorithm::winograd:
       return {.per_thread_bytes = winograd_scratch_bytes(*isa_.kernels, layer_)};
     case ConvAlgorithm::depthwise:
-      return {};
+      return {.per_thread_bytes =
+                  depthwise_scratch_bytes(*isa_.kernels, {.kernel_h = layer_.kernel_h,
+                                                          .kernel_w = layer_.kernel_w,
+                                                          .stride_h = layer_.window.strides[0],
+                                                          .stride_w = layer_.window.strides[1],
+                                                          .dilation_h = layer_.window.dilations[0],
+                                                          .dilation_w = layer_.window.dilations[1]})};
     case ConvAlgorithm::product:
       break;
   }
@@ -219,22 +226,21 @@ Epilogue NhwcConv::epilogue(const graph::RunContext& context) const {
 }
 
 void NhwcConv::run_depthwise(graph::RunContext& context, const Tensor& x, Tensor& y) const {
+  const Epilogue following = epilogue(context);
+  const int64_t line = y.dim(-2) * y.dim(-1);
+  const int64_t rows = y.element_count() / line;
   const Patches patches =
       make_patches(layer_.depth_window, layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
-  const Epilogue following = epilogue(context);
-  const int64_t rows = y.element_count() / (y.dim(-2) * y.dim(-1));
-  constexpr int64_t min_task_operations = int64_t{1} << 19;
-  const int64_t row_operations = y.dim(-2) * y.dim(-1) * layer_.taps();
-  const int64_t task_rows = std::clamp<int64_t>(min_task_operations / row_operations, 1, rows);
-  context.parallel_for((rows + task_rows - 1) / task_rows, [&](int64_t task) {
-    isa_.kernels->depthwise_rows({.patches = patches,
-                                  .weights = context.input(1).data<float>().data(),
-                                  .y = y.raw(),
-                                  .residual = context.has_input(3) ? context.input(3).raw() : nullptr,
-                                  .row = task * task_rows,
-                                  .rows = std::min(task_rows, rows - task * task_rows),
-                                  .epilogue = &following});
-  });
+  cpu::run_depthwise(context, *isa_.kernels,
+                     {.patches = patches,
+                      .weights = context.input(1).data<float>().data(),
+                      .y = y.raw(),
+                      .residual = context.has_input(3) ? context.input(3).raw() : nullptr,
+                      .y_image_stride = patches.out_height * line,
+                      .y_row_stride = line,
+                      .y_pixel_stride = y.dim(-1),
+                      .rows = rows,
+                      .epilogue = &following});
 }
 
 void NhwcConv::run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const {

@@ -6,6 +6,7 @@
 
 #include "base/cancel.hpp"
 #include "base/text.hpp"
+#include "cpu/depthwise.hpp"
 #include "cpu/tasks.hpp"
 #include "cpu/weights.hpp"
 #include "ops/shape_rules.hpp"
@@ -212,16 +213,16 @@ std::string_view NhwcConvTranspose::kernel() const {
   return layer_.half_chunk != 0 ? "phases_16bit" : "phases";
 }
 
-graph::Scratch NhwcConvTranspose::scratch(const graph::ScratchContext& context) const {
-  if (is_depthwise(layer_)) {
-    const auto y = context.output_dims(0);
-    const int64_t stride = layer_.attrs.window.strides[1];
-    const int64_t line = y.size() == 4 ? (y[2] + stride - 1) / stride : 0;
-    return {.per_thread_bytes =
-                static_cast<uint64_t>(line * layer_.out_channels * dtype_bits(layer_.dtype) / 8)};
-  }
+graph::Scratch NhwcConvTranspose::scratch(const graph::ScratchContext&) const {
   uint64_t most = 0;
   for_each_phase(layer_, [&](int64_t, int64_t, const Phase& phase) {
+    if (is_depthwise(layer_)) {
+      most = std::max(most, depthwise_scratch_bytes(*isa_.kernels, {.kernel_h = phase.h.count,
+                                                                    .kernel_w = phase.w.count,
+                                                                    .dilation_h = phase.h.dilation,
+                                                                    .dilation_w = phase.w.dilation}));
+      return;
+    }
     Product p = product();
     p.from_patches = true;
     p.depth = phase.depth(group_channels(layer_));
@@ -344,38 +345,21 @@ void NhwcConvTranspose::run_phase(graph::RunContext& context, const TransposedPh
   });
 }
 
-/// Row by row into scratch memory, and from there to every stride_w-th pixel.
 void NhwcConvTranspose::run_depthwise_phase(graph::RunContext& context, const TransposedPhase& phase,
                                             Tensor& y) const {
   const Epilogue following = epilogue(context);
-  const int64_t pixel_bytes = layer_.out_channels * dtype_bits(layer_.dtype) / 8;
-  const int64_t image_bytes = phase.patches.height * phase.patches.width * pixel_bytes;
-  const int64_t rows = y.dim(0) * phase.h.outputs;
-  const int64_t taps = std::max<int64_t>(phase.taps.h.count * phase.taps.w.count, 1);
-  const int64_t part = task_rows(rows, phase.w.outputs * layer_.out_channels * taps, int64_t{1} << 19);
-  context.parallel_for_scratch((rows + part - 1) / part, [&](int64_t task, std::byte* scratch) {
-    for (int64_t row = task * part; row < std::min(rows, (task + 1) * part); ++row) {
-      const int64_t sample = row / phase.h.outputs;
-      const int64_t oh = row % phase.h.outputs;
-      // The row as an image of its own.
-      Patches patches = phase.patches;
-      patches.x = static_cast<const std::byte*>(patches.x) + sample * image_bytes;
-      patches.out_height = 1;
-      patches.pad_top -= oh;
-      isa_.kernels->depthwise_rows({.patches = patches,
-                                    .weights = reinterpret_cast<const float*>(phase.weights),
-                                    .y = scratch,
-                                    .row = 0,
-                                    .rows = 1,
-                                    .epilogue = &following});
-      std::byte* to = static_cast<std::byte*>(y.raw()) +
-                      ((sample * y.dim(1) + phase.begin_h + oh * phase.stride_h) * y.dim(2) + phase.begin_w) *
-                          pixel_bytes;
-      for (int64_t ow = 0; ow < phase.w.outputs; ++ow)
-        std::memcpy(to + ow * phase.stride_w * pixel_bytes, scratch + ow * pixel_bytes,
-                    static_cast<size_t>(pixel_bytes));
-    }
-  });
+  const int64_t channels = layer_.out_channels;
+  const int64_t line = y.dim(2) * channels;
+  const int64_t first = phase.begin_h * line + phase.begin_w * channels;
+  run_depthwise(context, *isa_.kernels,
+                {.patches = phase.patches,
+                 .weights = reinterpret_cast<const float*>(phase.weights),
+                 .y = element_at(y, first),
+                 .y_image_stride = y.dim(1) * line,
+                 .y_row_stride = phase.stride_h * line,
+                 .y_pixel_stride = phase.stride_w * channels,
+                 .rows = y.dim(0) * phase.h.outputs,
+                 .epilogue = &following});
 }
 
 }  // namespace spinel::cpu

@@ -107,10 +107,15 @@ struct DepthwiseRows {
   Patches patches;                 ///< Of all channels.
   const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]
   void* y = nullptr;               ///< [N, out_height, out_width, channels], of X's element type.
-  const void* residual = nullptr;  ///< Likewise; may be y.
+  const void* residual = nullptr;  ///< Likewise, with the same strides; may be y.
+  /// Elements of Y.
+  int64_t y_image_stride = 0, y_row_stride = 0, y_pixel_stride = 0;
   int64_t row = 0;
   int64_t rows = 0;
+  int64_t channel = 0;   ///< The first to be computed, a multiple of vector_floats.
+  int64_t channels = 0;  ///< To be computed.
   const Epilogue* epilogue = nullptr;
+  float* scratch = nullptr;  ///< depthwise_scratch_floats
 };
 
 /// Rows of a pool's output: `row` counts [N, out_depth, out_height].
@@ -170,6 +175,8 @@ struct Kernels {
   /// y = activation(A^T m A + bias + residual), m[36][tiles][columns].
   void (*winograd_output)(const WinogradTiles& tiles, const float* m, const WinogradOutput& out);
 
+  /// Floats of scratch memory that depthwise_rows needs: by the window alone.
+  int64_t (*depthwise_scratch_floats)(const Patches& patches);
   /// Each output is summed tap after tap; bias and residual are added last.
   void (*depthwise_rows)(const DepthwiseRows& rows);
 

@@ -4,6 +4,7 @@
 
 namespace spinel::cpu::SPINEL_ISA {
 
+int64_t depthwise_scratch_floats(const Patches& patches);
 void depthwise_rows(const DepthwiseRows& rows);
 
 }  // namespace spinel::cpu::SPINEL_ISA

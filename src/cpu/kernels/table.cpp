@@ -26,6 +26,7 @@ const Kernels kernels = {
     .winograd_weights = winograd_weights,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .depthwise_scratch_floats = depthwise_scratch_floats,
     .depthwise_rows = depthwise_rows,
     .max_pool = max_pool,
     .average_pool = average_pool,
