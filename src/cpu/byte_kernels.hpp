@@ -58,14 +58,25 @@ struct ByteBlock {
 struct ByteDepthwise {
   Patches patches;  ///< Of all channels; X is bytes.
   ByteFormat x;
-  const int16_t* weights = nullptr;  ///< [kernel_h, kernel_w, padded channels], zero points subtracted.
-  const int32_t* start = nullptr;    ///< As many as padded channels, as are the epilogue's multipliers.
-  int64_t padded_channels = 0;       ///< A multiple of depthwise_channels.
-  uint8_t* y = nullptr;              ///< [N, out_height, out_width, channels]
+  /// With their zero points subtracted: int16 [kernel_h, kernel_w, padded_channels] or, if `narrow`, int8 of
+  /// ByteKernels::pack_depthwise.
+  const void* weights = nullptr;
+  bool narrow = false;
+  /// Added to the sums, as many as padded channels, as are scales and multipliers. If narrow, with the zero
+  /// point of X accounted for.
+  const int32_t* start = nullptr;
+  int64_t padded_channels = 0;             ///< A multiple of depthwise_channels.
+  const ByteEpilogue* epilogue = nullptr;  ///< Y is bytes;
+  const ByteFloats* floats = nullptr;      ///< float32; with neither the sums, int32.
+  void* y = nullptr;                       ///< [N, out_height, out_width, channels], as is a residual.
   int64_t row = 0;
   int64_t rows = 0;
-  const ByteEpilogue* epilogue = nullptr;
+  uint8_t* scratch = nullptr;  ///< depthwise_scratch_bytes().
 };
+
+inline uint64_t depthwise_scratch_bytes(int64_t taps, int64_t padded_channels) {
+  return static_cast<uint64_t>(padded_channels) + static_cast<uint64_t>(taps + 3) * sizeof(void*);
+}
 
 struct ByteKernels {
   const char* name;
@@ -92,6 +103,10 @@ struct ByteKernels {
   void (*requantize_row)(const ByteEpilogue& epilogue, const int32_t* sums, const int32_t* start,
                          int64_t count, uint8_t* to);
   void (*depthwise_rows)(const ByteDepthwise& rows);
+  /// Weights of 8 bits w[taps][channels] for depthwise_rows, which takes them if this is not nullptr: blocks
+  /// of depthwise_channels channels, whose last one is filled with zeros, or with the first channels once
+  /// more if its size is a multiple of theirs.
+  void (*pack_depthwise)(const int8_t* w, int64_t taps, int64_t channels, int8_t* to);
   /// The greatest byte of each window.
   void (*max_pool)(const PoolRows& pool, bool is_signed, void* y);
 

@@ -185,9 +185,20 @@ void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, con
   packed_bytes(*isa.byte_kernels, depth, layer.out_channels);
   const QuantConvSizes sizes = quant_conv_sizes(*isa.byte_kernels, layer);
   require_weights(context, sizes.weights_dtype, sizes.weights);
-  require_columns(context, 2, DType::int32, sizes.columns);
-  require_columns(context, 3, DType::float32, sizes.columns);
-  if (context.has_input(4)) require_columns(context, 4, DType::int32, sizes.columns);
+  require(!layer.narrow || (layer.depthwise() && isa.byte_kernels->pack_depthwise != nullptr),
+          "{} has no weights of 8 bits for this convolution", isa.name);
+  const bool bytes = layer.result == QuantProduct::Result::bytes;
+  const bool floats = layer.result == QuantProduct::Result::floats;
+  if (bytes || floats) require_columns(context, 4, DType::float32, sizes.columns);
+  if (bytes || context.has_input(5)) require_columns(context, 5, DType::int32, sizes.columns);
+  if (context.has_input(6)) require_columns(context, 6, DType::int32, sizes.columns);
+  require(floats || (!context.has_input(2) && !context.has_input(3)), "a bias of floats for {}",
+          dtype_name(layer.result_type()));
+  if (!floats) return;
+  require_bias(context, layer.out_channels);
+  require_residual(context, window_output_shape({}, layer.window, *context.shape(0), Dim(layer.out_channels)),
+                   DType::float32);
+  require(context.has_input(7) && context.dtype(7) == DType::float32, "the scale of X is not float32");
 }
 
 void check_nhwc_conv_transpose(const graph::Op& op, const InferContext& context, const Isa& isa) {

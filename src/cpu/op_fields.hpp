@@ -144,8 +144,9 @@ void conv_fields(Layer& layer, Fields& fields) {
 
 template <class Layer, class Fields>
 void quant_conv_fields(Layer& layer, Fields& fields) {
-  auto& [x_dtype, y_dtype, x_zero_point, y_zero_point, window, kernel_h, kernel_w, group, in_channels,
-         out_channels] = layer;
+  auto& [result, x_dtype, y_dtype, x_zero_point, y_zero_point, window, kernel_h, kernel_w, group, in_channels,
+         out_channels, narrow, activation, low, high] = layer;
+  fields.choice("result", result, QuantProduct::Result::floats);
   fields.byte_type("x_dtype", x_dtype);
   fields.byte_type("y_dtype", y_dtype);
   fields.integer("x_zero_point", x_zero_point, -128, 255);
@@ -156,6 +157,10 @@ void quant_conv_fields(Layer& layer, Fields& fields) {
   fields.integer("group", group, 1, max_channels);
   fields.integer("in_channels", in_channels, 1, max_channels);
   fields.integer("out_channels", out_channels, 1, max_channels);
+  fields.flag("narrow", narrow);
+  fields.choice("activation", activation, Activation::tanh);
+  fields.number("low", low);
+  fields.number("high", high);
 }
 
 template <class Layer, class Fields>

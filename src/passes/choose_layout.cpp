@@ -3,6 +3,7 @@
 // One walk over the sorted nodes; layout_values.hpp keeps the two forms of each value.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/cancel.hpp"
 #include "base/text.hpp"
@@ -23,6 +24,7 @@
 #include "passes/layout_values.hpp"
 #include "passes/pipeline.hpp"
 #include "passes/quantized_conv.hpp"
+#include "passes/scaled_sums.hpp"
 
 namespace spinel::passes {
 namespace {
@@ -39,9 +41,17 @@ class Layout : private LayoutValues {
       : LayoutValues(graph), settings_(settings), isa_(*settings.isa) {}
 
   size_t run() {
-    std::vector<Node> nodes = std::move(graph_.nodes);
-    for (Node& node : nodes) {
+    find_scaled_convs();
+    nodes_ = std::move(graph_.nodes);
+    for (Node& node : nodes_) {
       check_load_cancelled();
+      const auto index = static_cast<graph::NodeId>(&node - nodes_.data());
+      if (absorbed_.contains(index)) continue;
+      if (const auto found = scaled_convs_.find(index); found != scaled_convs_.end()) {
+        lower_scaled_conv(found->second);
+        ++lowered_;
+        continue;
+      }
       if (lower(node)) {
         ++lowered_;
         continue;
@@ -61,6 +71,7 @@ class Layout : private LayoutValues {
   bool lower(const Node& node) {
     if (node.outputs.empty() || node.outputs[0] == no_value || node.inputs.empty() || !node.subgraphs.empty())
       return false;
+    if (node.op->name() == "DynamicQuantizeLinear") return lower_dynamic_quantize(node);
     for (size_t i = 1; i < node.outputs.size(); ++i)
       if (node.outputs[i] != no_value) return false;
     if (const auto* conv = dynamic_cast<const ops::ConvOp*>(node.op.get())) return lower_conv(node, *conv);
@@ -74,6 +85,7 @@ class Layout : private LayoutValues {
                                                         : cpu::PoolLayer::Kind::average,
                         pool->attrs().window);
     if (node.op->name() == "QLinearConv") return lower_quantized_conv(node);
+    if (node.op->name() == "ConvInteger") return lower_int_conv(node);
     if (node.op->name() == "GlobalAveragePool") return lower_global_average_pool(node);
     if (const auto* transpose = dynamic_cast<const ops::Transpose*>(node.op.get()))
       return lower_transpose(node, *transpose);
@@ -213,16 +225,94 @@ class Layout : private LayoutValues {
     Node lowered = like(node);
     lowered.attributes = cpu::quant_conv_text(conv->layer);
     lowered.inputs = {provide_nhwc(node.inputs[0])};
-    cpu::QuantConvConstants& constants = conv->constants;
-    lowered.inputs.push_back(
-        add_constant(graph_.value(node.inputs[3]).name + ".packed", std::move(constants.weights)));
-    lowered.inputs.push_back(add_constant(node.name + ".start", std::move(constants.start)));
-    lowered.inputs.push_back(add_constant(node.name + ".multipliers", std::move(constants.multipliers)));
-    if (constants.zero_points.defined())
-      lowered.inputs.push_back(add_constant(node.name + ".zero_points", std::move(constants.zero_points)));
+    add_quant_constants(lowered, graph_.value(node.inputs[3]).name, conv->constants);
     lowered.op = std::make_shared<cpu::NhwcQuantConv>(isa_, std::move(conv->layer));
     release(node.inputs[3]);
     emit(std::move(lowered), node.outputs[0]);
+    return true;
+  }
+
+  /// Inputs 1 to 6 of an NhwcQuantConv.
+  void add_quant_constants(Node& lowered, const std::string& weights, cpu::QuantConvConstants& constants) {
+    const auto add = [&](const std::string& name, Tensor& tensor) {
+      lowered.inputs.push_back(tensor.defined() ? add_constant(name, std::move(tensor)) : no_value);
+    };
+    add(weights + ".packed", constants.weights);
+    lowered.inputs.insert(lowered.inputs.end(), {no_value, no_value});
+    add(lowered.name + ".scales", constants.scales);
+    add(lowered.name + ".start", constants.start);
+    add(lowered.name + ".zero_points", constants.zero_points);
+  }
+
+  /// A ConvInteger with constant weights, and the Cast and the Mul by its scales behind it.
+  struct ScaledConv {
+    graph::NodeId conv;
+    ScaledSums sums;
+  };
+
+  /// Finds those whose scales are constant, and the nodes that they absorb.
+  void find_scaled_convs() {
+    const Matcher matcher(graph_);
+    for (graph::NodeId n = 0; n < static_cast<graph::NodeId>(graph_.nodes.size()); ++n) {
+      const Node& node = graph_.node(n);
+      if (!is_int_conv(graph_, node) || !is_flat_image(type_of(node.inputs[0]))) continue;
+      constexpr size_t channels_from_end = 3;
+      const auto sums = scaled_sums(matcher, n, channels_from_end);
+      if (!sums || sums->factor == no_value || !is_flat_image(type_of(sums->y)) ||
+          (sums->scales != no_value && !graph_.value(sums->scales).is_constant()))
+        continue;
+      const int64_t scales = sums->scales == no_value ? 1 : constant_of(sums->scales).element_count();
+      if (scales != 1 && scales != constant(node, 1).dim(0)) continue;
+      scaled_convs_.emplace(sums->multiply, ScaledConv{n, *sums});
+      absorbed_.insert({n, sums->cast});
+    }
+  }
+  const Tensor& constant_of(ValueId id) const { return graph_.value(id).constant; }
+
+  void lower_scaled_conv(const ScaledConv& found) {
+    const Node& conv = nodes_[static_cast<size_t>(found.conv)];
+    const Tensor scales =
+        found.sums.scales == no_value ? Tensor::scalar(1.0F) : constant_of(found.sums.scales);
+    Node lowered = like(conv);
+    for (const graph::NodeId n : {found.sums.cast, found.sums.multiply})
+      for (const std::string& source : nodes_[static_cast<size_t>(n)].sources)
+        if (std::ranges::find(lowered.sources, source) == lowered.sources.end())
+          lowered.sources.push_back(source);
+    emit_int_conv(std::move(lowered), conv, int_conv(graph_, conv, scales, isa_), found.sums.factor,
+                  found.sums.y);
+  }
+
+  bool lower_int_conv(const Node& node) {
+    if (!is_int_conv(graph_, node) || !is_flat_image(type_of(node.inputs[0])) ||
+        !is_flat_image(type_of(node.outputs[0])))
+      return false;
+    emit_int_conv(like(node), node, int_conv(graph_, node, {}, isa_), no_value, node.outputs[0]);
+    return true;
+  }
+
+  void emit_int_conv(Node lowered, const Node& conv, QuantizedConv layer, ValueId factor, ValueId y) {
+    lowered.attributes = cpu::quant_conv_text(layer.layer);
+    lowered.inputs = {provide_nhwc(conv.inputs[0])};
+    add_quant_constants(lowered, graph_.value(conv.inputs[1]).name, layer.constants);
+    const ValueId x_zero = conv.inputs.size() > 2 ? conv.inputs[2] : no_value;
+    lowered.inputs.insert(lowered.inputs.end(), {factor, x_zero});
+    for (const ValueId id : {factor, x_zero})
+      if (id != no_value) provide_plain(id);
+    lowered.op = std::make_shared<cpu::NhwcQuantConv>(isa_, std::move(layer.layer));
+    release(conv.inputs[1]);
+    emit(std::move(lowered), y);
+  }
+
+  /// Bytes lie as the floats do.
+  bool lower_dynamic_quantize(const Node& node) {
+    if (!has_nhwc(node.inputs[0])) return false;
+    Node lowered = like(node);
+    lowered.op = node.op;
+    lowered.inputs = {nhwc_[index(node.inputs[0])]};
+    const std::vector<ValueId> outputs = node.outputs;
+    emit(std::move(lowered), outputs[0]);
+    std::vector<ValueId>& made = done_.back().outputs;
+    made.insert(made.end(), outputs.begin() + 1, outputs.end());
     return true;
   }
 
@@ -386,6 +476,9 @@ class Layout : private LayoutValues {
   const Settings& settings_;
   const cpu::Isa& isa_;
   size_t lowered_ = 0;
+  std::vector<Node> nodes_;
+  std::map<graph::NodeId, ScaledConv> scaled_convs_;  ///< By the Mul that they end with.
+  std::set<graph::NodeId> absorbed_;                  ///< Their other nodes.
 };
 
 }  // namespace

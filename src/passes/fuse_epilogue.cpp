@@ -8,6 +8,7 @@
 #include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
+#include "cpu/quant_conv.hpp"
 #include "cpu/quant_linear.hpp"
 #include "graph/patch.hpp"
 #include "ops/clip.hpp"
@@ -76,27 +77,34 @@ struct Layer {
   const cpu::Linear* linear;
   const cpu::NhwcConvTranspose* transposed;
   const cpu::QuantLinear* quantized;
+  const cpu::NhwcQuantConv* quantized_conv = nullptr;  ///< To floats.
 
   explicit Layer(const Node& node)
       : conv(dynamic_cast<const cpu::NhwcConv*>(node.op.get())),
         planar(dynamic_cast<const cpu::PlanarConv*>(node.op.get())),
         linear(dynamic_cast<const cpu::Linear*>(node.op.get())),
         transposed(dynamic_cast<const cpu::NhwcConvTranspose*>(node.op.get())),
-        quantized(dynamic_cast<const cpu::QuantLinear*>(node.op.get())) {}
+        quantized(dynamic_cast<const cpu::QuantLinear*>(node.op.get())) {
+    const auto* bytes = dynamic_cast<const cpu::NhwcQuantConv*>(node.op.get());
+    if (bytes != nullptr && bytes->layer().result == cpu::QuantProduct::Result::floats)
+      quantized_conv = bytes;
+  }
   bool is_layer() const {
     return conv != nullptr || planar != nullptr || linear != nullptr || transposed != nullptr ||
-           quantized != nullptr;
+           quantized != nullptr || quantized_conv != nullptr;
   }
   bool takes_residual() const { return planar == nullptr && transposed == nullptr; }
   bool activates() const {
     if (linear != nullptr) return linear->layer().activation != Activation::none;
     if (transposed != nullptr) return transposed->layer().activation != Activation::none;
     if (quantized != nullptr) return quantized->layer().activation != Activation::none;
+    if (quantized_conv != nullptr) return quantized_conv->layer().activation != Activation::none;
     return conv_layer().activation != Activation::none;
   }
   int64_t columns() const {
     if (linear != nullptr) return linear->layer().columns;
     if (quantized != nullptr) return quantized->layer().columns;
+    if (quantized_conv != nullptr) return quantized_conv->layer().out_channels;
     return transposed != nullptr ? transposed->layer().out_channels : conv_layer().out_channels;
   }
   const cpu::ConvLayer& conv_layer() const { return conv != nullptr ? conv->layer() : planar->layer(); }
@@ -105,6 +113,7 @@ struct Layer {
 std::string layer_text(const cpu::ConvLayer& layer) { return cpu::conv_text(layer); }
 std::string layer_text(const cpu::ConvTransposeLayer& layer) { return cpu::conv_transpose_text(layer); }
 std::string layer_text(const cpu::LinearLayer& layer) { return cpu::linear_text(layer); }
+std::string layer_text(const cpu::QuantConvLayer& layer) { return cpu::quant_conv_text(layer); }
 std::string layer_text(const cpu::QuantLinearLayer& layer) { return cpu::quant_linear_text(layer); }
 
 template <class LayerOp>
@@ -156,6 +165,8 @@ class Fuser {
       set_activation(node, *layer.transposed, *fused);
     else if (layer.quantized != nullptr)
       set_activation(node, *layer.quantized, *fused);
+    else if (layer.quantized_conv != nullptr)
+      set_activation(node, *layer.quantized_conv, *fused);
     else
       set_activation(node, *layer.linear, *fused);
     absorb(n, reader);

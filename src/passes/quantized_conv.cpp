@@ -14,6 +14,25 @@ std::vector<int32_t> integers(const Tensor& tensor) {
   return {wide.data<int32_t>().begin(), wide.data<int32_t>().end()};
 }
 
+Tensor constant(const graph::Graph& graph, const graph::Node& node, size_t index) {
+  if (index >= node.inputs.size() || node.inputs[index] == no_value) return {};
+  return graph.value(node.inputs[index]).constant;
+}
+
+/// What the window and the weights say.
+cpu::QuantConvLayer shape_of(const ops::ConvAttrs& attrs, DType x_dtype, const Tensor& w) {
+  cpu::QuantConvLayer layer;
+  layer.x_dtype = x_dtype;
+  layer.window = attrs.window.at_rank(2);
+  layer.window.kernel_shape = {w.dim(2), w.dim(3)};
+  layer.kernel_h = w.dim(2);
+  layer.kernel_w = w.dim(3);
+  layer.group = attrs.group;
+  layer.in_channels = w.dim(1) * attrs.group;
+  layer.out_channels = w.dim(0);
+  return layer;
+}
+
 }  // namespace
 
 std::optional<QuantizedConv> quantized_conv(const graph::Graph& graph, const graph::Node& node,
@@ -43,23 +62,41 @@ std::optional<QuantizedConv> quantized_conv(const graph::Graph& graph, const gra
       (bias.defined() && (bias.dtype() != DType::int32 || bias.element_count() != channels)))
     return std::nullopt;
 
-  QuantizedConv out;
+  QuantizedConv out{shape_of(conv->attrs(), x_dtype, w), {}};
   cpu::QuantConvLayer& layer = out.layer;
-  layer.x_dtype = x_dtype;
   layer.y_dtype = y_zero.dtype();
   layer.x_zero_point = integers(x_zero)[0];
   layer.y_zero_point = integers(y_zero)[0];
-  layer.window = conv->attrs().window.at_rank(2);
-  layer.window.kernel_shape = {w.dim(2), w.dim(3)};
-  layer.kernel_h = w.dim(2);
-  layer.kernel_w = w.dim(3);
-  layer.group = group;
-  layer.in_channels = w.dim(1) * group;
-  layer.out_channels = channels;
   const std::vector<float> multipliers =
       ops::requantize_multipliers(ops::scalar_scale(x_scale, "x_scale"), ops::scale_values(w_scale),
                                   ops::scalar_scale(y_scale, "y_scale"));
   out.constants = cpu::pack_quant_conv(*isa.byte_kernels, layer, w, integers(w_zero), multipliers, bias);
+  return out;
+}
+
+bool is_int_conv(const graph::Graph& graph, const graph::Node& node) {
+  const auto* conv = dynamic_cast<const ops::ConvIntegerOp*>(node.op.get());
+  if (conv == nullptr || node.outputs.empty() || node.outputs[0] == no_value) return false;
+  const Tensor w = constant(graph, node, 1);
+  const Tensor w_zero = constant(graph, node, 3);
+  const bool has_zero = node.inputs.size() > 3 && node.inputs[3] != no_value;
+  return is_byte(graph.value(node.inputs[0]).type.dtype) && w.defined() && w.rank() == 4 &&
+         w.element_count() != 0 && is_byte(w.dtype()) && w.dim(0) % conv->attrs().group == 0 &&
+         (!has_zero ||
+          (w_zero.defined() && (w_zero.element_count() == 1 || w_zero.element_count() == w.dim(0))));
+}
+
+QuantizedConv int_conv(const graph::Graph& graph, const graph::Node& node, const Tensor& scales,
+                       const cpu::Isa& isa) {
+  const auto& conv = dynamic_cast<const ops::ConvIntegerOp&>(*node.op);
+  const Tensor w = constant(graph, node, 1);
+  const Tensor w_zero = constant(graph, node, 3);
+  QuantizedConv out{shape_of(conv.attrs(), graph.value(node.inputs[0]).type.dtype, w), {}};
+  using Result = cpu::QuantProduct::Result;
+  out.layer.result = scales.defined() ? Result::floats : Result::sums;
+  out.constants = cpu::pack_quant_conv(
+      *isa.byte_kernels, out.layer, w, w_zero.defined() ? integers(w_zero) : std::vector<int32_t>{0},
+      scales.defined() ? ops::scale_values(scales) : std::vector<float>{}, {});
   return out;
 }
 

@@ -1,4 +1,4 @@
-// QLinearConv as the channels-last layer of cpu/quant_conv.hpp.
+// QLinearConv and ConvInteger as the channels-last layer of cpu/quant_conv.hpp.
 #pragma once
 #include <optional>
 
@@ -15,5 +15,11 @@ struct QuantizedConv {
 /// The layer that a node is: a QLinearConv over two axes whose parameters are constants that fit.
 std::optional<QuantizedConv> quantized_conv(const graph::Graph& graph, const graph::Node& node,
                                             const cpu::Isa& isa);
+
+/// Whether a node is a ConvInteger over two axes whose weights and their zero points are constants that fit.
+bool is_int_conv(const graph::Graph& graph, const graph::Node& node);
+/// Its layer, to floats by such scales (one, or one a channel) or, if they are undefined, to its sums.
+QuantizedConv int_conv(const graph::Graph& graph, const graph::Node& node, const Tensor& scales,
+                       const cpu::Isa& isa);
 
 }  // namespace spinel::passes

@@ -2,7 +2,6 @@
 // sums become.
 #include "cpu/kernels/byte_product.hpp"
 
-#include "cpu/kernels/activations.hpp"
 #include "cpu/kernels/byte_lanes.hpp"
 #include "cpu/kernels/tile_rows.hpp"
 
@@ -84,6 +83,23 @@ void correct(const ByteBlock& block, const int32_t* start, int64_t row, int64_t 
   }
 }
 
+#if defined(__AVX512BW__)
+/// Two rows of 32 columns at once.
+void store_bytes(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
+                 const int32_t* sums) {
+  auto* to = static_cast<uint8_t*>(block.c) + row * block.c_stride + n;
+  const float* m = block.epilogue->multipliers + n;
+  const __mmask32 some = columns == panel ? ~__mmask32{0} : (__mmask32{1} << columns) - 1;
+  for (int64_t r = 0; r < rows; r += 2, to += 2 * block.c_stride) {
+    const int32_t* second = sums + (r + 1 < rows ? r + 1 : r) * panel;
+    const __m512i vectors[] = {load_group(sums + r * panel), load_group(sums + r * panel + lanes),
+                               load_group(second), load_group(second + lanes)};
+    const __m512i bytes = requantized(*block.epilogue, m, m + lanes, m, m + lanes, vectors);
+    _mm256_mask_storeu_epi8(to, some, _mm512_castsi512_si256(bytes));
+    if (r + 1 < rows) _mm256_mask_storeu_epi8(to + block.c_stride, some, _mm512_extracti64x4_epi64(bytes, 1));
+  }
+}
+#else
 void store_bytes(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
                  const int32_t* sums) {
   auto* to = static_cast<uint8_t*>(block.c) + row * block.c_stride + n;
@@ -96,32 +112,19 @@ void store_bytes(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, i
       __builtin_memcpy(to, bytes, static_cast<size_t>(columns));
   }
 }
-
-/// A count that is known when it is compiled makes vectors of the columns.
-inline void store_float_row(const ByteFloats& floats, const float* scales, const int32_t* sums, int64_t n,
-                            int64_t columns, const float* residual, float* to) {
-  float values[panel];
-  for (int64_t j = 0; j < columns; ++j) values[j] = static_cast<float>(sums[j]) * scales[j];
-  if (floats.epilogue.bias != nullptr)
-    for (int64_t j = 0; j < columns; ++j) values[j] += floats.epilogue.bias[n + j];
-  if (residual != nullptr)
-    for (int64_t j = 0; j < columns; ++j) values[j] += residual[j];
-  __builtin_memcpy(to, values, static_cast<size_t>(columns) * sizeof *values);
-}
+#endif
 
 void store_floats(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
                   const int32_t* sums) {
   const ByteFloats& floats = *block.floats;
-  float scales[panel];
-  for (int64_t j = 0; j < panel; ++j) scales[j] = floats.factor * floats.scales[n + j];
   float* const c = static_cast<float*>(block.c) + row * block.c_stride + n;
   for (int64_t r = 0; r < rows; ++r) {
     const float* residual =
         floats.residual == nullptr ? nullptr : floats.residual + (row + r) * floats.residual_stride + n;
     if (columns == panel)
-      store_float_row(floats, scales, sums + r * panel, n, panel, residual, c + r * block.c_stride);
+      store_float_row(floats, n, panel, sums + r * panel, residual, c + r * block.c_stride);
     else
-      store_float_row(floats, scales, sums + r * panel, n, columns, residual, c + r * block.c_stride);
+      store_float_row(floats, n, columns, sums + r * panel, residual, c + r * block.c_stride);
   }
   if (floats.epilogue.activation != Activation::none)
     activate_rows(floats.epilogue, c, block.c_stride, rows, columns);
@@ -190,6 +193,23 @@ void row_sums(const void* rows, int64_t stride_bytes, int64_t count, int64_t dep
   }
 }
 
+#if defined(__AVX512VNNI__)
+void pack_depthwise(const int8_t* w, int64_t taps, int64_t channels, int8_t* to) {
+  constexpr int64_t block = depthwise_channels;
+  const bool repeats = channels < block && block % channels == 0;
+  for (int64_t c0 = 0; c0 < channels; c0 += block)
+    for (int64_t t0 = 0; t0 < taps; t0 += 4)
+      for (int64_t vector = 0; vector < 4; ++vector)
+        for (int64_t each = 0; each < lanes; ++each)
+          for (int64_t t = t0; t < t0 + 4; ++t, ++to) {
+            // The order in which interleaving leaves the channels: kernels/byte_depthwise.cpp.
+            int64_t c = c0 + each / 4 * 16 + vector * 4 + each % 4;
+            if (repeats) c %= channels;
+            *to = t < taps && c < channels ? w[t * channels + c] : int8_t{0};
+          }
+}
+#endif
+
 void requantize_row(const ByteEpilogue& epilogue, const int32_t* sums, const int32_t* start, int64_t count,
                     uint8_t* to) {
   constexpr int64_t block = 64;
@@ -226,6 +246,11 @@ const ByteKernels byte_kernels = {
     .multiply = multiply,
     .requantize_row = requantize_row,
     .depthwise_rows = byte_depthwise_rows,
+#if defined(__AVX512VNNI__)
+    .pack_depthwise = pack_depthwise,
+#else
+    .pack_depthwise = nullptr,
+#endif
     .max_pool = byte_max_pool,
 };
 
