@@ -93,7 +93,8 @@ inline EngineModel transposed(DType dtype) {
           dtype};
 }
 
-/// Quantised: a convolution in one group with asymmetric weights, a depthwise one, a pool, a sum.
+/// Quantised: a convolution in one group with asymmetric weights, a depthwise one, a pool, a sum; one whose
+/// input is quantised while it runs.
 inline EngineModel quantized() {
   ModelGraph g("quantized");
   g.input("x", DType::float32, {std::string("n"), 3, 12, 10});
@@ -109,6 +110,9 @@ inline EngineModel quantized() {
          {{"pads", ones}, {"group", int64_t{16}}});
   g.node("MaxPool", {"b"}, {"c"}, {{"kernel_shape", std::vector<int64_t>{2, 2}}});
   g.node("DequantizeLinear", {"c", "s", "z"}, {"y"}).output("y", DType::float32);
+  g.node("DynamicQuantizeLinear", {"x"}, {"r", "rs", "rz"}).node("Mul", {"rs", "ws"}, {"scale"});
+  g.node("ConvInteger", {"r", "w", "rz", "wz"}, {"sums"}).node("Cast", {"sums"}, {"f"}, {{"to", int64_t{1}}});
+  g.node("Mul", {"f", "scale"}, {"m"}).node("HardSwish", {"m"}, {"h"}).output("h", DType::float32);
   return {"quantized", g.model(), {random_floats({2, 3, 12, 10}, 1)}, {"NhwcQuantConv", "NhwcPool"}};
 }
 

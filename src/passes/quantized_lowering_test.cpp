@@ -31,6 +31,11 @@ const std::vector<ConvCase>& conv_cases() {
        {129, 1, 5, 3},
        {{"group", int64_t{129}}, {"strides", Ints{2, 2}}, {"auto_pad", std::string("SAME_UPPER")}}},
       {{1, 6, 8, 8}, {12, 1, 3, 3}, {{"group", int64_t{6}}}},
+      {{2, 32, 9, 10}, {32, 1, 3, 3}, {{"group", int64_t{32}}, {"pads", Ints{1, 1, 1, 1}}}},
+      {{1, 16, 6, 37}, {16, 1, 1, 2}, {{"group", int64_t{16}}}},
+      {{1, 8, 5, 40}, {8, 1, 3, 1}, {{"group", int64_t{8}}, {"dilations", Ints{2, 1}}}},
+      {{1, 32, 11, 11}, {32, 1, 3, 3}, {{"group", int64_t{32}}, {"strides", Ints{2, 2}}}},
+      {{1, 80, 7, 7}, {80, 1, 1, 1}, {{"group", int64_t{80}}}},
   };
   return cases;
 }
@@ -108,6 +113,56 @@ TEST_CASE("quantised convolutions over channels-last tensors are exact", "[quant
         lower(tuned.graph, isa);
         CHECK(tuned.count("NhwcQuantConv") == 1);
         CHECK(same_bits(tuned.run({inputs[0]}), reference.run({inputs[0]})));
+      }
+  });
+}
+
+TEST_CASE("integer convolutions to floats are exact, with what follows them", "[quantized]") {
+  cpu::testing::for_each_isa([&](const cpu::Isa& isa) {
+    for (const ConvCase& c : conv_cases())
+      for (const Format& f : formats) {
+        INFO(dims_text(c.x) << " * " << dims_text(c.w) << ", " << dtype_name(f.x) << " * " << dtype_name(f.w)
+                            << " on " << isa.name);
+        const std::vector<Tensor> all = conv_inputs(c, f);
+        const Tensor x = all[0];
+        const int64_t channels = c.w[0];
+        Tensor residual;
+        const auto build = [&](bool scaled) {
+          KernelCase integer;
+          integer.op = "ConvInteger";
+          integer.version = 10;
+          integer.attributes = c.attributes;
+          Model model(integer, {x, all[3], all[2], all[5]});
+          model.finish();
+          if (!scaled) return model;
+          const ValueId sums = model.y;
+          residual = noise(*graph::constant_dims(*model.graph.value(sums).type.shape), 7, -9, 9);
+          const ValueId scale = model.add_value("scale", Tensor::scalar(1.0F));
+          const ValueId other = model.add_value("other", residual);
+          model.graph.inputs.insert(model.graph.inputs.end(), {scale, other});
+          const ValueId w_scale = model.graph.add_constant(
+              "w_scale", all[4].element_count() == 1 ? all[4] : all[4].reshaped({1, channels, 1, 1}));
+          const ValueId bias = model.graph.add_constant("bias", noise({1, channels, 1, 1}, 6, -5, 5));
+          const ValueId by = model.add("Mul", 14, {}, {scale, w_scale});
+          const ValueId floats = model.add("Cast", 13, {{"to", int64_t{1}}}, {sums});
+          model.y = model.add("Mul", 14, {}, {floats, by});
+          model.y = model.add("Add", 14, {}, {model.y, bias});
+          model.y = model.add("Add", 14, {}, {other, model.y});
+          model.y = model.add("Relu", 14, {}, {model.y});
+          model.finish();
+          return model;
+        };
+        for (const bool scaled : {true, false}) {
+          Model reference = build(scaled);
+          Model tuned = build(scaled);
+          std::vector<Tensor> feeds{x};
+          if (scaled) feeds.insert(feeds.end(), {Tensor::scalar(0.02F), residual});
+          lower(tuned.graph, isa);
+          CHECK(tuned.count("NhwcQuantConv") == 1);
+          CHECK(tuned.count("Cast") == 0);
+          CHECK(tuned.count("Relu") == 0);
+          CHECK(same_bits(tuned.run(feeds), reference.run(feeds)));
+        }
       }
   });
 }
