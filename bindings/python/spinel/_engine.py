@@ -203,7 +203,7 @@ class InferEngine:
     def _open(self) -> Handle:
         handle = self._handle
         if handle is None:
-            raise ReleasedError('the engine was released', 'released')
+            raise ReleasedError('the engine was released')
         return handle
 
     def _arrays(self, inputs: Inputs) -> list[Array]:
@@ -216,7 +216,7 @@ class InferEngine:
         elif isinstance(inputs, Mapping):
             if set(inputs) != set(self._names):
                 raise InvalidArgumentError(f'the inputs given are {sorted(inputs)}, those of the model '
-                                           f'{sorted(self._names)}', 'invalid_argument')
+                                           f'{sorted(self._names)}')
             given = [inputs[name] for name in self._names]
         elif isinstance(inputs, (list, tuple)):
             given = inputs
@@ -224,19 +224,18 @@ class InferEngine:
             given = (inputs,)
         if len(given) != len(self.inputs):
             raise InvalidArgumentError(f'{len(given)} inputs were given; the model has {len(self.inputs)}: '
-                                       f'{", ".join(self._names)}', 'invalid_argument')
+                                       f'{", ".join(self._names)}')
         return given
 
     def _checked(self, outputs: Sequence[Array | None] | None) -> Sequence[Array | None] | None:
         if outputs is not None and len(outputs) != len(self.outputs):
             raise InvalidArgumentError(f'{len(outputs)} output arrays were given; the model has {len(self.outputs)} '
-                                       'outputs', 'invalid_argument')
+                                       'outputs')
         return outputs
 
     def _call(self, handle: Handle, inputs: Inputs, outputs: Sequence[Array | None] | None) -> Call:
         if not self._plain:
-            raise UnsupportedError('a model of sequences or optionals runs by run() alone, without arrays for its outputs',
-                                   'unsupported')
+            raise UnsupportedError('a model of sequences or optionals runs by run() alone, without arrays for its outputs')
         arrays = self._arrays(inputs)
         return Call(self._plan(handle, arrays), self.outputs, arrays, self._checked(outputs))
 

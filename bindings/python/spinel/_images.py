@@ -66,7 +66,7 @@ class Preprocessor:
         if interpolation is not None:
             if interpolation not in interpolations():
                 raise InvalidArgumentError(f'interpolation is {interpolation!r}; there are '
-                                           f'{", ".join(interpolations())}', 'invalid_argument')
+                                           f'{", ".join(interpolations())}')
             out.interpolation = interpolations()[interpolation]
         if dtype is not None:
             out.dtype = dtype_number(dtype)
@@ -144,7 +144,7 @@ def fill_image(struct: _abi.spinel_image, source: Source) -> object:
     pixels = np.ascontiguousarray(source)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise InvalidArgumentError(f'an image of pixels must be uint8 [height, width, 3], not {pixels.dtype} '
-                                   f'{list(pixels.shape)}', 'invalid_argument')
+                                   f'{list(pixels.shape)}')
     struct.pixels, struct.height, struct.width = pixels.ctypes.data, pixels.shape[0], pixels.shape[1]
     return pixels
 
@@ -198,6 +198,6 @@ def postprocess(scores: Any, topk: int = 1, labels: Sequence[str] | None = None,
     indices, values = top_k(scores, topk, apply_softmax=apply_softmax)
     classes = np.shape(scores)[-1] if np.ndim(scores) < 3 else np.shape(scores)[1]
     if labels is not None and len(labels) != classes:
-        raise InvalidArgumentError(f'{len(labels)} labels for {classes} classes', 'invalid_argument')
+        raise InvalidArgumentError(f'{len(labels)} labels for {classes} classes')
     return [[{'score': round(float(value), 4), 'label': str(index) if labels is None else labels[index]}
              for index, value in zip(row.tolist(), scored.tolist())] for row, scored in zip(indices, values)]

@@ -17,46 +17,57 @@ class SpinelError(Exception):
         node: the ONNX node that failed, or "".
     """
 
-    def __init__(self, message: str, code: str = 'internal', node: str = '') -> None:
+    _kind = 'internal'
+
+    def __init__(self, message: str, code: str = '', node: str = '') -> None:
         super().__init__(message)
-        self.code = code
+        self.code = code or self._kind
         self.node = node
 
 
 class InvalidArgumentError(SpinelError, ValueError):
     """An option, shape, dtype or name is not what the call takes."""
+    _kind = 'invalid_argument'
 
 
 class NotFoundError(SpinelError, LookupError):
     """A file, folder, input, output or target that was named does not exist."""
+    _kind = 'not_found'
 
 
 class ModelError(SpinelError):
     """The ONNX file is damaged or breaks the specification."""
+    _kind = 'bad_model'
 
 
 class DataError(SpinelError, ValueError):
     """An image, array or label file is damaged or not of a known format."""
+    _kind = 'bad_data'
 
 
 class UnsupportedError(SpinelError, NotImplementedError):
     """Valid, but this build or version cannot do it."""
+    _kind = 'unsupported'
 
 
 class LimitError(SpinelError):
     """One of the limits would be exceeded."""
+    _kind = 'limit_exceeded'
 
 
 class OutOfMemoryError(SpinelError, MemoryError):
     """There is no memory for it."""
+    _kind = 'out_of_memory'
 
 
 class CancelledError(SpinelError):
     """The caller cancelled the work."""
+    _kind = 'cancelled'
 
 
 class ReleasedError(SpinelError):
     """The engine was released."""
+    _kind = 'released'
 
 
 _errors: dict[int, type[SpinelError]] = {
@@ -172,4 +183,4 @@ def shape_array(shapes: Sequence[Sequence[int]]) -> tuple[Any, list[Any]]:
 
 def check_size(given: int, wanted: int, what: str) -> None:
     if given != wanted:
-        raise InvalidArgumentError(f'{given} {what}; {wanted} are needed', 'invalid_argument')
+        raise InvalidArgumentError(f'{given} {what}; {wanted} are needed')

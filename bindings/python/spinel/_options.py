@@ -34,7 +34,7 @@ def limits_struct(limits: Mapping[str, int] | None) -> _abi.spinel_limits | None
     known = [name for name, _ in _abi.spinel_limits._fields_[1:]]
     for name, value in limits.items():
         if name not in known:
-            raise InvalidArgumentError(f'limits has {name!r}; there are {", ".join(known)}', 'invalid_argument')
+            raise InvalidArgumentError(f'limits has {name!r}; there are {", ".join(known)}')
         setattr(out, name, value)
     return out
 
@@ -48,13 +48,13 @@ def read_pass_file(path: Any) -> tuple[str | None, str | None]:
     if suffix == '.py':
         raise UnsupportedError(
             f"'{name}' is a Python pass file, which would have to be executed; write its settings as JSON or YAML with the "
-            'keys need_convert, skip_ops, convert_all, skip_input_name, specified_op_dtype, passes', 'unsupported')
+            'keys need_convert, skip_ops, convert_all, skip_input_name, specified_op_dtype, passes')
     if suffix not in ('.yaml', '.yml'):
         return name, None
     try:
         import yaml
     except ImportError:
-        raise UnsupportedError(f"reading '{name}' needs the package PyYAML; or write it as JSON", 'unsupported') from None
+        raise UnsupportedError(f"reading '{name}' needs the package PyYAML; or write it as JSON") from None
     with open(name, encoding='utf-8') as file:
         return None, json.dumps(yaml.safe_load(file) or {})
 
@@ -93,7 +93,7 @@ class EngineOptions:
         out.dtype = dtype_number(dtype)
         out.keep_io_types, out.pad_inputs = bool(keep_io_types), bool(pad_inputs)
         if split not in splits():
-            raise InvalidArgumentError(f'split is {split!r}; there are {", ".join(splits())}', 'invalid_argument')
+            raise InvalidArgumentError(f'split is {split!r}; there are {", ".join(splits())}')
         out.split = splits()[split]
         out.spas, out.threads_per_spa = spas, threads_per_spa
         out.rank, out.ranks_on_machine = rank, ranks_on_machine
@@ -102,7 +102,7 @@ class EngineOptions:
         if pass_json is not None and not isinstance(pass_json, str):
             pass_json = json.dumps(pass_json)
         if converted and pass_json:
-            raise InvalidArgumentError('give one of pass_path and pass_json', 'invalid_argument')
+            raise InvalidArgumentError('give one of pass_path and pass_json')
         out.pass_json = encode_or_none(converted or pass_json)
         out.save_engine, out.load_engine = encode_or_none(save_engine), encode_or_none(load_engine)
         limit = limits_struct(limits)
@@ -122,7 +122,7 @@ class EngineOptions:
             out.aliases, out.alias_count = ctypes.addressof(pairs), len(pairs)
         out.isa = encode_or_none(isa)
         if verify not in ('program', 'full'):
-            raise InvalidArgumentError(f"verify is {verify!r}; there are 'program' and 'full'", 'invalid_argument')
+            raise InvalidArgumentError(f"verify is {verify!r}; there are 'program' and 'full'")
         out.verify_weights = verify == 'full'
         if parallel_for is not None:
             out.parallel_for = self._make_loop(parallel_for)
@@ -149,8 +149,7 @@ class EngineOptions:
             return
         if not isinstance(pad_value, Mapping):
             if not input_name:
-                raise InvalidArgumentError('pad_value as a list needs input_name; or give {name: value}',
-                                           'invalid_argument')
+                raise InvalidArgumentError('pad_value as a list needs input_name; or give {name: value}')
             pad_value = dict(zip(input_name, pad_value))
         pads = (_abi.spinel_pad_value * len(pad_value))()
         for pad, (name, value) in zip(pads, pad_value.items()):

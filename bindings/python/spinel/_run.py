@@ -1,6 +1,7 @@
 """Runs: their buffers, and the futures of those in the background."""
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
 import weakref
@@ -37,21 +38,35 @@ class CancelToken:
 _in_callback = threading.local()
 
 
-def _release_engine(handle: int) -> None:
-    """Frees an engine, which waits for its callbacks: in one of them, another thread does it."""
-    if getattr(_in_callback, 'active', False):
-        threading.Thread(target=lib.spinel_engine_release, args=(handle,)).start()
-    else:
-        lib.spinel_engine_release(handle)
+def _release_engine(handle: int, keep: object) -> None:
+    """Frees an engine, and then what its callbacks use."""
+    lib.spinel_engine_release(handle)
 
 
 class Handle:
-    """The C engine. It is freed when the last user is gone, so that release() cannot pull it from under a run."""
+    """The C engine. It is freed when the last user is gone, so that release() cannot pull it from under a run, or at exit."""
 
     def __init__(self, handle: int, keep: object) -> None:
         self.value = handle
         self.keep = keep
-        weakref.finalize(self, _release_engine, handle)
+        _handles.add(self)
+
+    def __del__(self) -> None:
+        # Freeing waits for the engine's callbacks: in one of them, another thread does it.
+        if self.value and getattr(_in_callback, 'active', False):
+            threading.Thread(target=_release_engine, args=(self.value, self.keep)).start()
+        elif self.value:
+            _release_engine(self.value, self.keep)
+
+
+_handles: weakref.WeakSet[Handle] = weakref.WeakSet()
+
+
+@atexit.register
+def _release_all() -> None:
+    for handle in list(_handles):
+        value, handle.value = handle.value, 0
+        _release_engine(value, handle.keep)
 
 
 class Plan:
@@ -65,7 +80,7 @@ class Plan:
             number = number_of_array(array)
             if number != info._number:
                 raise InvalidArgumentError(f"input '{info.name}' takes {info.dtype}, but the array is {dtype_name(number)} "
-                                           f'{list(array.shape)}; convert it with astype()', 'invalid_argument')
+                                           f'{list(array.shape)}; convert it with astype()')
             self.keep.append(fill(tensor, array) if number == _string else _layout(tensor, array))
         self.has_strings = any(each.dtype == _string for each in self.inputs)
         self.outputs = (_abi.spinel_tensor * len(outputs))()
@@ -131,12 +146,11 @@ class Call:
     @staticmethod
     def _check_output(info: TensorInfo, array: Array, shape: tuple[int, ...] | None, kind: Any) -> None:
         if shape is None:
-            raise InvalidArgumentError(f"only running tells the size of output '{info.name}'; give None for it",
-                                       'invalid_argument')
+            raise InvalidArgumentError(f"only running tells the size of output '{info.name}'; give None for it")
         if (not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != kind
                 or not array.flags.c_contiguous or not array.flags.writeable):
             raise InvalidArgumentError(f"output '{info.name}' needs a writable C-contiguous {kind} array of shape "
-                                       f'{list(shape)}', 'invalid_argument')
+                                       f'{list(shape)}')
 
     def finish(self) -> list[Array]:
         return [take(tensor) if array is None else array for tensor, array in zip(self.outputs, self.results)]
@@ -232,7 +246,7 @@ class _Inspection:
     def check_used(self) -> None:
         if self.replacement is not None:
             raise InvalidArgumentError(f"'{self.replacement[0]}' cannot be replaced: it is a view of another value, or the "
-                                       'target cannot do it', 'invalid_argument')
+                                       'target cannot do it')
 
     def see(self, user: int | None, value_address: int, tensor_address: int) -> int:
         def body() -> None:

@@ -52,7 +52,7 @@ def dtype_number(kind: Any) -> int:
     try:
         return _from_numpy[np.dtype(kind)]
     except (TypeError, KeyError):
-        raise InvalidArgumentError(f'{kind!r} is no element type that Spinel knows', 'invalid_argument') from None
+        raise InvalidArgumentError(f'{kind!r} is no element type that Spinel knows') from None
 
 
 def numpy_dtype(number: int) -> np.dtype[Any]:
@@ -63,7 +63,7 @@ def numpy_dtype(number: int) -> np.dtype[Any]:
         return _to_numpy[number]
     except KeyError:
         raise UnsupportedError(f'numpy has no type for {dtype_name(number)} elements; bfloat16 and float8 need the '
-                               'package ml_dtypes', 'unsupported') from None
+                               'package ml_dtypes') from None
 
 
 def number_of_array(array: Array) -> int:
@@ -73,7 +73,7 @@ def number_of_array(array: Array) -> int:
         return number
     if kind == object or kind.kind in 'SU':
         return int(_abi.spinel_dtype.STRING)
-    raise InvalidArgumentError(f'arrays of {kind} have no Spinel type', 'invalid_argument')
+    raise InvalidArgumentError(f'arrays of {kind} have no Spinel type')
 
 
 class _Strings:
@@ -154,12 +154,17 @@ def take(tensor: _abi.spinel_tensor) -> Array:
         lib.spinel_tensor_release(ctypes.byref(own))
 
 
+def read_string(struct: _abi.spinel_string) -> str:
+    """A text, copied."""
+    start = ctypes.c_void_p.from_buffer(struct).value  # Its first member; as bytes it would end at a NUL.
+    return ctypes.string_at(start, struct.size_bytes).decode('utf-8', 'surrogateescape') if start else ''
+
+
 def read_strings(tensor: _abi.spinel_tensor) -> Array:
     """The texts of a string tensor, copied."""
     count = tensor.size_bytes // ctypes.sizeof(_abi.spinel_string)
     structs = (_abi.spinel_string * count).from_address(tensor.data) if count else ()
     texts = np.empty(count, dtype=object)
     for i, each in enumerate(structs):
-        start = ctypes.c_void_p.from_buffer(each).value  # Its first member; as bytes it would end at a NUL.
-        texts[i] = ctypes.string_at(start, each.size_bytes).decode('utf-8', 'surrogateescape') if start else ''
+        texts[i] = read_string(each)
     return texts.reshape(_dims(tensor))

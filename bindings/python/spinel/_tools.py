@@ -91,8 +91,7 @@ class _Arguments:
         out.required = bool(settings.pop('required', False))
         out.tolerance = settings.pop('tolerance', out.tolerance)
         if settings:
-            raise InvalidArgumentError(f'check has no {", ".join(settings)}; there are runs, required, input_shapes, tolerance',
-                                       'invalid_argument')
+            raise InvalidArgumentError(f'check has no {", ".join(settings)}; there are runs, required, input_shapes, tolerance')
         self.keep.append(out)
         return ctypes.addressof(out)
 

@@ -34,8 +34,7 @@ def environment_number(name: str, least: int, fallback: int) -> int:
     except ValueError:
         number = least - 1
     if number < least:
-        raise InvalidArgumentError(f"environment variable {name}: '{value}' is not a number of at least {least}",
-                                   'invalid_argument')
+        raise InvalidArgumentError(f"environment variable {name}: '{value}' is not a number of at least {least}")
     return number
 
 
@@ -63,7 +62,12 @@ def read_environment() -> Environment:
 
 
 class TecoInferEngine(InferEngine):
-    """InferEngine as the kit's scripts construct it. `task`, `model`, `backend` and `devide` say nothing to it."""
+    """InferEngine as the kit's scripts construct it.
+
+    `task`, `model`, `backend` and `devide` say nothing to it, and target "sdaa", the kit's cards, stands for the default
+    target; each with a warning. MAX_ENGINE_NUMS, the local rank and the local size are those of the environment where they
+    are not given.
+    """
 
     def __init__(self, ckpt: Any = None, input_name: Sequence[str] = (), target: str = '', batch_size: int = 0,
                  input_size: Sequence[Sequence[int]] = (), dtype: Any = None, pass_path: Any = None,
@@ -73,6 +77,9 @@ class TecoInferEngine(InferEngine):
                 del others[name]
                 warnings.warn(f'{name} is ignored: Spinel tells what it needs from the model and target', stacklevel=2)
         environment = read_environment()
+        if target == 'sdaa':
+            target = ''
+            warnings.warn("target 'sdaa' is not available: Spinel runs on the CPU", stacklevel=2)
         if pass_path and PASS_PATH in pathlib.Path(pass_path).parents:
             pass_path = None
         others.setdefault('spas', environment.spas)

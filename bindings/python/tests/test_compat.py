@@ -31,6 +31,12 @@ class Compat(unittest.TestCase):
         answer = compat.postprocess(engine(image), 1, RESNET / 'synset.txt')
         self.assertEqual(answer[0][0]['label'], 'Trouser')
 
+    def test_the_target_of_the_kit(self) -> None:
+        with self.assertWarnsRegex(UserWarning, "target 'sdaa' is not available"):
+            self.assertEqual(compat.TecoInferEngine(str(FASHION), target='sdaa').target, 'cpu')
+        with self.assertRaisesRegex(LookupError, 'cpu'):
+            compat.TecoInferEngine(str(FASHION), target='cuda')
+
     def test_shards_and_steps(self) -> None:
         with mock.patch.dict(os.environ, OMPI_COMM_WORLD_RANK='1', OMPI_COMM_WORLD_SIZE='3',
                              TECO_INFER_PIPELINES_MAX_STEPS='-1'):
