@@ -20,14 +20,6 @@ Dims output_dims(const ConvLayer& layer, const Dims& x) {
   return window_output_dims(layer.depth_window, layer.window, x, layer.out_channels);
 }
 
-/// Whether the patches are the input itself.
-bool is_pointwise(const ConvLayer& layer) {
-  const auto ones = [](const std::vector<int64_t>& list) { return std::ranges::count(list, 1) == 2; };
-  return takes_planes_alone(layer.depth_window) && layer.kernel_h == 1 && layer.kernel_w == 1 &&
-         ones(layer.window.strides) &&
-         (layer.window.auto_pad != ops::AutoPad::notset || std::ranges::count(layer.window.pads, 0) == 4);
-}
-
 /// Whether the tiles, cut off at the edges, save at least a third of the multiplications. Images of up to 7
 /// pixels are left out: their many channels make the transformed weights, four times larger, the bottleneck
 /// of small batches.
@@ -51,6 +43,13 @@ Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
 }
 
 }  // namespace
+
+bool is_pointwise(const ConvLayer& layer) {
+  const auto ones = [](const std::vector<int64_t>& list) { return std::ranges::count(list, 1) == 2; };
+  return takes_planes_alone(layer.depth_window) && layer.kernel_h == 1 && layer.kernel_w == 1 &&
+         ones(layer.window.strides) &&
+         (layer.window.auto_pad != ops::AutoPad::notset || std::ranges::count(layer.window.pads, 0) == 4);
+}
 
 std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer) {
   const bool is_flat = takes_planes_alone(layer.depth_window);
@@ -177,7 +176,6 @@ graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
   return {.per_thread_bytes = product_scratch_bytes(*isa_.kernels, product())};
 }
 
-/// What is known of the product before running.
 Product NhwcConv::product() const {
   return {.half = layer_.dtype == DType::float16,
           .half_weights = layer_.dtype == DType::float16 && layer_.half_chunk == 0,

@@ -45,6 +45,9 @@ const char* conv_algorithm_name(ConvAlgorithm algorithm);
 /// (0: not known).
 ConvAlgorithm choose_conv_algorithm(const ConvLayer& layer, int64_t height, int64_t width);
 
+/// Whether the layer's patches are the input itself.
+bool is_pointwise(const ConvLayer& layer);
+
 /// W [M, C / group, kernel_h, kernel_w], or with a depth before them, in the order that the layer's algorithm
 /// reads.
 Tensor pack_conv_weights(const Isa& isa, const ConvLayer& layer, const Tensor& weights);
@@ -57,6 +60,8 @@ class NhwcConv final : public graph::Op {
   const ConvLayer& layer() const noexcept { return layer_; }
   /// The same with an activation behind it.
   std::shared_ptr<const NhwcConv> with_activation(Activation activation, float low, float high) const;
+  /// What is known before running of the product that ConvAlgorithm::product is.
+  Product product() const;
 
   std::string_view name() const override { return "NhwcConv"; }
   std::string_view kernel() const override;
@@ -69,7 +74,6 @@ class NhwcConv final : public graph::Op {
  private:
   void run_product(graph::RunContext& context, const Tensor& x, Tensor& y) const;
   void run_depthwise(graph::RunContext& context, const Tensor& x, Tensor& y) const;
-  Product product() const;
   Epilogue epilogue(const graph::RunContext& context) const;
 
   const Isa& isa_;

@@ -6,6 +6,7 @@
 #include "cpu/attention.hpp"
 #include "cpu/chain.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_pair.hpp"
 #include "cpu/conv_transpose.hpp"
 #include "cpu/element_grid.hpp"
 #include "cpu/linear.hpp"
@@ -65,17 +66,17 @@ void require_half_chunk(const Isa& isa, int64_t half_chunk, DType dtype) {
           "float16 arithmetic in sums of {} for {}", half_chunk, dtype_name(dtype));
 }
 
-void require_weights(const InferContext& context, DType dtype, int64_t elements) {
-  const Tensor* weights = context.constant(1);
+void require_weights(const InferContext& context, DType dtype, int64_t elements, size_t input = 1) {
+  const Tensor* weights = context.constant(input);
   require(weights != nullptr, "the weights are no constant");
   require(weights->dtype() == dtype && weights->element_count() == elements,
           "the packed weights are {}, the layer has {} of {}", describe(*weights), elements,
           dtype_name(dtype));
 }
 
-void require_bias(const InferContext& context, int64_t columns) {
-  if (!context.has_input(2)) return;
-  const Tensor* bias = context.constant(2);
+void require_bias(const InferContext& context, int64_t columns, size_t input = 2) {
+  if (!context.has_input(input)) return;
+  const Tensor* bias = context.constant(input);
   require(bias != nullptr && bias->dtype() == DType::float32 && bias->element_count() == columns,
           "the bias is not {} constants of float32", columns);
 }
@@ -105,6 +106,13 @@ void require_columns(const InferContext& context, size_t input, DType dtype, int
           "input {} is not {} constants of {}", input, columns, dtype_name(dtype));
 }
 
+template <class Layer>
+void check_window(const Layer& layer) {
+  require(layer.window.kernel_shape == Dims{layer.kernel_h, layer.kernel_w}, "the kernel has two sizes");
+  require(layer.kernel_h * layer.kernel_w <= max_taps, "the kernel has {} x {} taps", layer.kernel_h,
+          layer.kernel_w);
+}
+
 /// What convolutions of either kind need of their input.
 template <class Layer>
 void check_image(const Layer& layer, DType dtype, const InferContext& context, size_t channel_axis) {
@@ -115,9 +123,7 @@ void check_image(const Layer& layer, DType dtype, const InferContext& context, s
       layer.in_channels, channel_axis);
   require(layer.in_channels % layer.group == 0 && layer.out_channels % layer.group == 0,
           "{} and {} channels do not make {} groups", layer.in_channels, layer.out_channels, layer.group);
-  require(layer.window.kernel_shape == Dims{layer.kernel_h, layer.kernel_w}, "the kernel has two sizes");
-  require(layer.kernel_h * layer.kernel_w <= max_taps, "the kernel has {} x {} taps", layer.kernel_h,
-          layer.kernel_w);
+  check_window(layer);
 }
 
 void check_layer(const ConvLayer& layer, const InferContext& context, size_t channel_axis) {
@@ -165,6 +171,21 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
       context,
       window_output_shape(layer.depth_window, layer.window, *context.shape(0), Dim(layer.out_channels)),
       layer.dtype);
+}
+
+void check_nhwc_conv_pair(const graph::Op& op, const InferContext& context, const Isa& isa) {
+  const auto& [first, second] = dynamic_cast<const NhwcConvPair&>(op).pair();
+  check_layer(first, context, 3);
+  require_half_chunk(isa, first.half_chunk, first.dtype);
+  require(are_pair(first, second), "a convolution of {} to {} channels and one of {} groups are no pair",
+          first.in_channels, first.out_channels, second.group);
+  check_window(first);
+  check_window(second);
+  require_weights(context, first.dtype,
+                  packed_elements(isa, first.half_chunk, 1, first.in_channels, first.out_channels));
+  require_bias(context, first.out_channels);
+  require_weights(context, DType::float32, second.kernel_h * second.kernel_w * second.out_channels, 3);
+  require_bias(context, second.out_channels, 4);
 }
 
 void check_nhwc_quant_conv(const graph::Op& op, const InferContext& context, const Isa& isa) {

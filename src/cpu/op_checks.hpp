@@ -9,6 +9,7 @@ struct Isa;
 
 // Each throws Error(bad_model); `op` is of the type that the name says.
 void check_nhwc_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
+void check_nhwc_conv_pair(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_nhwc_quant_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_nhwc_conv_transpose(const graph::Op& op, const graph::InferContext& context, const Isa& isa);
 void check_planar_conv(const graph::Op& op, const graph::InferContext& context, const Isa& isa);

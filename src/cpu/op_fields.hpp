@@ -19,41 +19,44 @@ namespace spinel::cpu {
 constexpr int64_t max_window = int64_t{1} << 20;
 constexpr int64_t max_channels = int64_t{1} << 31;
 
-/// Puts fields into attributes.
+/// Puts fields into attributes, whose names begin with the prefix.
 class FieldWriter {
  public:
-  explicit FieldWriter(graph::Attributes& out) : out_(out) {}
-  void integer(const char* name, int64_t value, int64_t, int64_t) { out_[name] = value; }
+  explicit FieldWriter(graph::Attributes& out, std::string prefix = {})
+      : out_(out), prefix_(std::move(prefix)) {}
+  void integer(const char* name, int64_t value, int64_t, int64_t) { out_[prefix_ + name] = value; }
   void integers(const char* name, const std::vector<int64_t>& values, size_t, int64_t, int64_t) {
-    out_[name] = values;
+    out_[prefix_ + name] = values;
   }
-  void flag(const char* name, bool value) { out_[name] = int64_t{value}; }
-  void number(const char* name, float value) { out_[name] = value; }
-  void number(const char* name, double value) { out_[name] = std::bit_cast<int64_t>(value); }
-  void float_type(const char* name, DType value) { out_[name] = static_cast<int64_t>(value); }
-  void byte_type(const char* name, DType value) { out_[name] = static_cast<int64_t>(value); }
+  void flag(const char* name, bool value) { out_[prefix_ + name] = int64_t{value}; }
+  void number(const char* name, float value) { out_[prefix_ + name] = value; }
+  void number(const char* name, double value) { out_[prefix_ + name] = std::bit_cast<int64_t>(value); }
+  void float_type(const char* name, DType value) { out_[prefix_ + name] = static_cast<int64_t>(value); }
+  void byte_type(const char* name, DType value) { out_[prefix_ + name] = static_cast<int64_t>(value); }
   template <class Enum>
   void choice(const char* name, Enum value, Enum) {
-    out_[name] = static_cast<int64_t>(value);
+    out_[prefix_ + name] = static_cast<int64_t>(value);
   }
 
  private:
   graph::Attributes& out_;
+  std::string prefix_;
 };
 
 /// Takes fields out of attributes. Throws Error(bad_model) if one is missing, of another type or out of
 /// range.
 class FieldReader {
  public:
-  explicit FieldReader(const ops::OpArgs& args) : args_(args) {}
+  explicit FieldReader(const ops::OpArgs& args, std::string prefix = {})
+      : args_(args), prefix_(std::move(prefix)) {}
   template <class Integer>
   void integer(const char* name, Integer& value, int64_t least, int64_t most) {
     value = static_cast<Integer>(in_range(name, required(name), least, most));
   }
   /// Every element in range; `count` of them.
   void integers(const char* name, std::vector<int64_t>& values, size_t count, int64_t least, int64_t most) {
-    args_.require(name);
-    values = args_.get_ints(name);
+    args_.require(prefix_ + name);
+    values = args_.get_ints(prefix_ + name);
     if (values.size() != count)
       fail(ErrorCode::bad_model, "{}: {} has {} elements instead of {}", args_.op_type(), name, values.size(),
            count);
@@ -61,8 +64,8 @@ class FieldReader {
   }
   void flag(const char* name, bool& value) { value = in_range(name, required(name), 0, 1) != 0; }
   void number(const char* name, float& value) {
-    args_.require(name);
-    value = args_.get_float(name, 0);
+    args_.require(prefix_ + name);
+    value = args_.get_float(prefix_ + name, 0);
   }
   void number(const char* name, double& value) { value = std::bit_cast<double>(required(name)); }
   /// float32 or float16.
@@ -84,8 +87,8 @@ class FieldReader {
 
  private:
   int64_t required(const char* name) const {
-    args_.require(name);
-    return args_.get_int(name, 0);
+    args_.require(prefix_ + name);
+    return args_.get_int(prefix_ + name, 0);
   }
   int64_t in_range(const char* name, int64_t value, int64_t least, int64_t most) const {
     if (value < least || value > most)
@@ -95,6 +98,7 @@ class FieldReader {
   }
 
   const ops::OpArgs& args_;
+  std::string prefix_;
 };
 
 // Each function names every member of its struct, so that it no longer compiles when one is added.

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "cpu/chain.hpp"
+#include "cpu/conv_pair.hpp"
 #include "cpu/kernel_list.hpp"
 #include "cpu/op_checks.hpp"
 #include "cpu/op_fields.hpp"
@@ -34,6 +35,24 @@ OpPtr make_conv(const OpArgs& args, const Isa& isa) {
   FieldReader fields(args);
   conv_fields(layer, fields);
   return std::make_shared<const ConvOp>(isa, std::move(layer));
+}
+
+bool describe_conv_pair(const Op& op, Attributes& attributes) {
+  const auto* conv = dynamic_cast<const NhwcConvPair*>(&op);
+  if (conv == nullptr) return false;
+  FieldWriter pointwise(attributes, "pointwise_");
+  conv_fields(conv->pair().pointwise, pointwise);
+  FieldWriter depthwise(attributes, "depthwise_");
+  conv_fields(conv->pair().depthwise, depthwise);
+  return true;
+}
+OpPtr make_conv_pair(const OpArgs& args, const Isa& isa) {
+  ConvPair pair;
+  FieldReader pointwise(args, "pointwise_");
+  conv_fields(pair.pointwise, pointwise);
+  FieldReader depthwise(args, "depthwise_");
+  conv_fields(pair.depthwise, depthwise);
+  return std::make_shared<const NhwcConvPair>(isa, std::move(pair));
 }
 
 bool describe_conv_transpose(const Op& op, Attributes& attributes) {
@@ -236,6 +255,7 @@ constexpr NativeOp table[] = {
     {"ElementwiseChain", describe_chain, make_chain, check_chain},
     {"Linear", describe_linear, make_linear, check_linear},
     {"NhwcConv", describe_conv<NhwcConv>, make_conv<NhwcConv>, check_nhwc_conv},
+    {"NhwcConvPair", describe_conv_pair, make_conv_pair, check_nhwc_conv_pair},
     {"NhwcConvTranspose", describe_conv_transpose, make_conv_transpose, check_nhwc_conv_transpose},
     {"NhwcGlobalAveragePool", describe_global_pool, make_global_pool, check_nhwc_image},
     {"NhwcPool", describe_pool, make_pool, check_nhwc_pool},

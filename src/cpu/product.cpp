@@ -239,35 +239,50 @@ uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product) {
          sizeof(float);
 }
 
+namespace {
+
+/// The task with that number of a product that is cut like this.
+void run_task(const Kernels& kernels, const Product& p, const Cut& cut, int64_t task, std::byte* scratch) {
+  const int64_t column = task % cut.groups * cut.group_columns;
+  const int64_t row = task / cut.groups * cut.block_rows;
+  Part part{.row = row,
+            .rows = std::min(cut.block_rows, p.rows - row),
+            .column = column,
+            .columns = std::min(cut.group_columns, p.columns - column),
+            .epilogue = p.epilogue};
+  if (part.epilogue.bias != nullptr) part.epilogue.bias += column;
+  const Buffers buffers = cut_scratch(kernels, p, scratch);
+  if (p.half_chunk != 0)
+    run_half_part(kernels, p, part, buffers);
+  else
+    run_part(kernels, p, part, buffers);
+}
+
+}  // namespace
+
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
                   FunctionRef<Product(int64_t index)> make) {
   if (count == 0) return;
   const Product first = make(0);
   if (first.rows == 0 || first.columns == 0) return;
   const Cut cut = cut_product(kernels, first, count, context.concurrency());
-  const auto run_task = [&](int64_t task, std::byte* scratch) {
-    // Neighbouring tasks have the same rows: they stay on one core, whose caches may hold them from the layer
-    // before.
-    const int64_t column = task % cut.groups * cut.group_columns;
-    const int64_t row = task / cut.groups % cut.blocks * cut.block_rows;
-    const Product p = make(task / cut.groups / cut.blocks);
-    Part part{.row = row,
-              .rows = std::min(cut.block_rows, p.rows - row),
-              .column = column,
-              .columns = std::min(cut.group_columns, p.columns - column),
-              .epilogue = p.epilogue};
-    if (part.epilogue.bias != nullptr) part.epilogue.bias += column;
-    const Buffers buffers = cut_scratch(kernels, p, scratch);
-    if (p.half_chunk != 0)
-      run_half_part(kernels, p, part, buffers);
-    else
-      run_part(kernels, p, part, buffers);
+  const int64_t tasks = cut.groups * cut.blocks;
+  // Neighbouring tasks have the same rows: they stay on one core, whose caches may hold them from the layer
+  // before.
+  const auto run = [&](int64_t task, std::byte* scratch) {
+    run_task(kernels, make(task / tasks), cut, task % tasks, scratch);
   };
-  const int64_t tasks = count * cut.groups * cut.blocks;
   if (packs_rows(first) || keeps_sums(first))
-    context.parallel_for_scratch(tasks, run_task);
+    context.parallel_for_scratch(count * tasks, run);
   else
-    context.parallel_for(tasks, [&](int64_t task) { run_task(task, nullptr); });
+    context.parallel_for(count * tasks, [&](int64_t task) { run(task, nullptr); });
+}
+
+void run_product(const Kernels& kernels, const Product& product, std::byte* scratch) {
+  if (product.rows == 0 || product.columns == 0) return;
+  const Cut cut = cut_product(kernels, product, 1, 1);
+  for (int64_t task = 0; task < cut.groups * cut.blocks; ++task)
+    run_task(kernels, product, cut, task, scratch);
 }
 
 }  // namespace spinel::cpu

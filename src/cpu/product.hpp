@@ -51,4 +51,7 @@ uint64_t product_scratch_bytes(const Kernels& kernels, const Product& product);
 void run_products(graph::RunContext& context, const Kernels& kernels, int64_t count,
                   FunctionRef<Product(int64_t index)> make);
 
+/// The same of one product on the calling thread, with product_scratch_bytes of memory.
+void run_product(const Kernels& kernels, const Product& product, std::byte* scratch);
+
 }  // namespace spinel::cpu

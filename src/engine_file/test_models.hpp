@@ -93,6 +93,19 @@ inline EngineModel transposed(DType dtype) {
           dtype};
 }
 
+/// A pointwise convolution and the depthwise one that reads it, over an image that is worth making them one.
+inline EngineModel pair() {
+  ModelGraph g("pair");
+  g.input("x", DType::float32, {std::string("n"), 8, 64, 64});
+  g.constant("w", random_floats({64, 8, 1, 1}, 2)).constant("b", random_floats({64}, 3));
+  g.constant("d", random_floats({64, 1, 3, 3}, 4)).constant("e", random_floats({64}, 5));
+  const std::vector<int64_t> two{2, 2}, ones{1, 1, 1, 1};
+  g.node("Conv", {"x", "w", "b"}, {"middle"}).node("Relu", {"middle"}, {"relu"});
+  g.node("Conv", {"relu", "d", "e"}, {"each"}, {{"strides", two}, {"pads", ones}, {"group", int64_t{64}}});
+  g.node("HardSwish", {"each"}, {"y"}).output("y", DType::float32);
+  return {"pair", g.model(), {random_floats({1, 8, 64, 64}, 1)}, {"NhwcConvPair"}};
+}
+
 /// Quantised: a convolution in one group with asymmetric weights, a depthwise one, a pool, a sum; one whose
 /// input is quantised while it runs.
 inline EngineModel quantized() {
@@ -296,6 +309,7 @@ inline EngineModel converted() {
 inline std::vector<EngineModel> engine_models() {
   return {convolutions(DType::undefined),
           convolutions(DType::float16),
+          pair(),
           transposed(DType::undefined),
           transposed(DType::float16),
           quantized(),

@@ -34,6 +34,7 @@ constexpr Pass pipeline[] = {
     {"lower_quant_linear", lower_quant_linear},    // products of 8-bit integers to floats, likewise
     {"remove_new_identities", remove_identities},  // transposes that the layout has made superfluous
     {"fuse_epilogue", fuse_epilogue},              // bias, sum and activation into the product before them
+    {"pair_convolutions", pair_convolutions},      // a pointwise one and the depthwise one that reads it
     {"fuse_elementwise", fuse_elementwise},        // elementwise nodes that only each other read
     {"select_kernels", select_kernels},            // a tuned kernel for each node that has one
 };

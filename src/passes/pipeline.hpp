@@ -72,6 +72,7 @@ size_t choose_layout(graph::Graph& graph, const Settings& settings);
 size_t lower_linear(graph::Graph& graph, const Settings& settings);
 size_t lower_quant_linear(graph::Graph& graph, const Settings& settings);
 size_t fuse_epilogue(graph::Graph& graph, const Settings& settings);
+size_t pair_convolutions(graph::Graph& graph, const Settings& settings);
 size_t fuse_elementwise(graph::Graph& graph, const Settings& settings);
 size_t remove_dead_nodes(graph::Graph& graph, const Settings& settings);
 size_t select_kernels(graph::Graph& graph, const Settings& settings);

@@ -4,6 +4,7 @@
 #include "backend/cpu/profile.hpp"
 #include "cpu/attention.hpp"
 #include "cpu/conv.hpp"
+#include "cpu/conv_pair.hpp"
 #include "cpu/conv_transpose.hpp"
 #include "cpu/linear.hpp"
 #include "cpu/planar_conv.hpp"
@@ -37,6 +38,9 @@ double count_flops(const graph::Op& op, std::span<const Dims> inputs, std::span<
   const double in = product(inputs[0]);
   if (const auto* conv = dynamic_cast<const cpu::NhwcConv*>(&op))
     return 2 * out * static_cast<double>(conv->layer().depth());
+  if (const auto* pair = dynamic_cast<const cpu::NhwcConvPair*>(&op))
+    return 2 * (in * static_cast<double>(pair->pair().pointwise.out_channels) +
+                out * static_cast<double>(pair->pair().depthwise.taps()));
   if (const auto* planar = dynamic_cast<const cpu::PlanarConv*>(&op))
     return 2 * out * static_cast<double>(planar->layer().depth());
   if (const auto* transposed = dynamic_cast<const cpu::NhwcConvTranspose*>(&op)) {
