@@ -75,7 +75,8 @@ struct ByteDepthwise {
 };
 
 inline uint64_t depthwise_scratch_bytes(int64_t taps, int64_t padded_channels) {
-  return static_cast<uint64_t>(padded_channels) + static_cast<uint64_t>(taps + 3) * sizeof(void*);
+  return static_cast<uint64_t>(padded_channels) +
+         static_cast<uint64_t>(taps + 3) * (sizeof(void*) + sizeof(int64_t));
 }
 
 struct ByteKernels {

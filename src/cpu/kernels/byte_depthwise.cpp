@@ -191,39 +191,66 @@ void narrow_pixels(const ByteDepthwise& d, const uint8_t* const* taps, int64_t p
   }
 }
 
+/// Where the taps of an output's window begin, four and four; those outside lie on d.scratch.
+struct Taps {
+  const uint8_t** at;
+  int64_t* steps;  ///< From one output to the next inside of the image.
+  int64_t count;
+
+  explicit Taps(const ByteDepthwise& d)
+      : at(reinterpret_cast<const uint8_t**>(d.scratch + d.padded_channels)),
+        steps(reinterpret_cast<int64_t*>(at) + (d.patches.kernel_h * d.patches.kernel_w + 3) / 4 * 4),
+        count((d.patches.kernel_h * d.patches.kernel_w + 3) / 4 * 4) {}
+
+  void set(const ByteDepthwise& d, const uint8_t* image, int64_t top, int64_t left) const {
+    const Patches& p = d.patches;
+    int64_t t = 0;
+    for (int64_t kh = 0; kh < p.kernel_h; ++kh) {
+      const int64_t y = top + kh * p.dilation_h;
+      const uint8_t* line = y < 0 || y >= p.height ? nullptr : image + y * p.width * p.pixel_stride;
+      for (int64_t kw = 0; kw < p.kernel_w; ++kw, ++t) {
+        const int64_t x = left + kw * p.dilation_w;
+        at[t] = line == nullptr || x < 0 || x >= p.width ? d.scratch : line + x * p.pixel_stride;
+        steps[t] = line == nullptr ? 0 : p.stride_w * p.pixel_stride;
+      }
+    }
+    for (; t < count; ++t) {
+      at[t] = at[t - 1];
+      steps[t] = steps[t - 1];
+    }
+  }
+  void advance(int64_t outputs) const {
+    for (int64_t t = 0; t < count; ++t) at[t] += outputs * steps[t];
+  }
+};
+
 /// By weights of 8 bits.
 template <bool Signed>
 void narrow_rows(const ByteDepthwise& d) {
   const Patches& p = d.patches;
-  const int64_t count = p.kernel_h * p.kernel_w;
-  auto* const taps = reinterpret_cast<const uint8_t**>(d.scratch + d.padded_channels);
   const int64_t zero = d.x.zero_point;
   for (int64_t c = 0; c < d.padded_channels; ++c) d.scratch[c] = static_cast<uint8_t>(zero);
   // Constants of few channels are repeated until they fill a block.
   const bool repeats = d.epilogue != nullptr && p.stride_w == 1 && p.channels < block &&
                        block % p.channels == 0 && p.pixel_stride == p.channels;
   const int64_t most = repeats ? block / p.channels : 1;
+  const Taps taps(d);
   for (int64_t row = d.row; row < d.row + d.rows; ++row) {
     const uint8_t* image =
         static_cast<const uint8_t*>(p.x) + row / p.out_height * p.height * p.width * p.pixel_stride;
     const int64_t top = row % p.out_height * p.stride_h - p.pad_top;
-    for (int64_t ow = 0; ow < p.out_width;) {
+    bool was_inside = false;
+    for (int64_t ow = 0, together = 0; ow < p.out_width; ow += together) {
       const int64_t left = ow * p.stride_w - p.pad_left;
       const bool inside =
           left >= 0 && left + (p.kernel_w - 1) * p.dilation_w + most <= p.width && ow + most <= p.out_width;
-      const uint8_t** tap = taps;
-      for (int64_t kh = 0; kh < p.kernel_h; ++kh) {
-        const int64_t y = top + kh * p.dilation_h;
-        const uint8_t* line = y < 0 || y >= p.height ? nullptr : image + y * p.width * p.pixel_stride;
-        for (int64_t kw = 0; kw < p.kernel_w; ++kw) {
-          const int64_t x = left + kw * p.dilation_w;
-          *tap++ = line == nullptr || x < 0 || x >= p.width ? d.scratch : line + x * p.pixel_stride;
-        }
-      }
-      for (int64_t t = count; t % 4 != 0; ++t) *tap++ = taps[count - 1];
-      const int64_t together = inside ? most : 1;
-      narrow_pixels<Signed>(d, taps, row * p.out_width + ow, together);
-      ow += together;
+      if (inside && was_inside)
+        taps.advance(most);
+      else
+        taps.set(d, image, top, left);
+      was_inside = inside;
+      together = inside ? most : 1;
+      narrow_pixels<Signed>(d, taps.at, row * p.out_width + ow, together);
     }
   }
 }

@@ -52,28 +52,21 @@ void some_rows(int64_t rows, const char* a, int64_t stride, const char* b, int64
 
 /// Sums wrap around.
 inline int32_t wrapped(uint32_t sum) { return static_cast<int32_t>(sum); }
-
-/// What is added to all sums of the columns [n, n + panel). Returns whether there is anything.
-bool column_starts(const ByteBlock& block, int64_t n, int32_t* start) {
-  if (block.start == nullptr && (block.column_sums == nullptr || block.a_zero_point == 0)) return false;
-  for (int64_t j = 0; j < panel; ++j) start[j] = block.start == nullptr ? 0 : block.start[n + j];
-  if (block.column_sums != nullptr)
-    for (int64_t j = 0; j < panel; ++j)
-      start[j] =
-          wrapped(static_cast<uint32_t>(start[j]) - static_cast<uint32_t>(block.a_zero_point) *
-                                                        static_cast<uint32_t>(block.column_sums[n + j]));
-  return true;
+inline int32_t added(int32_t a, int32_t b) {
+  return wrapped(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
 }
 
-/// sums[rows][panel] plus what belongs to their columns [n, n + panel).
-void correct(const ByteBlock& block, const int32_t* start, int64_t row, int64_t rows, int64_t n,
-             int32_t* sums) {
-  if (start != nullptr)
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t j = 0; j < panel; ++j)
-        sums[r * panel + j] =
-            wrapped(static_cast<uint32_t>(sums[r * panel + j]) + static_cast<uint32_t>(start[j]));
-  if (block.row_sums == nullptr || block.b_zero_points == nullptr) return;
+/// What is added to all sums of the columns [n, n + panel).
+void column_starts(const ByteBlock& block, int64_t n, int32_t* start) {
+  for (int64_t j = 0; j < panel; ++j) start[j] = block.start == nullptr ? 0 : block.start[n + j];
+  if (block.column_sums == nullptr) return;
+  for (int64_t j = 0; j < panel; ++j)
+    start[j] = wrapped(static_cast<uint32_t>(start[j]) - static_cast<uint32_t>(block.a_zero_point) *
+                                                             static_cast<uint32_t>(block.column_sums[n + j]));
+}
+
+/// Subtracts from sums[rows][panel] what rows and the columns [n, n + panel) have together.
+void correct(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int32_t* sums) {
   const int32_t* zeros = block.b_zero_points + n;
   for (int64_t r = 0; r < rows; ++r) {
     const auto row_sum = static_cast<uint32_t>(block.row_sums[row + r]);
@@ -83,82 +76,99 @@ void correct(const ByteBlock& block, const int32_t* start, int64_t row, int64_t 
   }
 }
 
+/// A part of C: rows [row, row + rows), columns [n, n + columns), at most a panel.
+struct Tile {
+  int64_t row, rows, n, columns;
+  const int32_t* sums;   ///< [rows][panel]
+  const int32_t* start;  ///< [panel], to be added.
+};
+
 #if defined(__AVX512BW__)
 /// Two rows of 32 columns at once.
-void store_bytes(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
-                 const int32_t* sums) {
-  auto* to = static_cast<uint8_t*>(block.c) + row * block.c_stride + n;
-  const float* m = block.epilogue->multipliers + n;
-  const __mmask32 some = columns == panel ? ~__mmask32{0} : (__mmask32{1} << columns) - 1;
-  for (int64_t r = 0; r < rows; r += 2, to += 2 * block.c_stride) {
-    const int32_t* second = sums + (r + 1 < rows ? r + 1 : r) * panel;
-    const __m512i vectors[] = {load_group(sums + r * panel), load_group(sums + r * panel + lanes),
-                               load_group(second), load_group(second + lanes)};
+void store_bytes(const ByteBlock& block, const Tile& tile) {
+  auto* to = static_cast<uint8_t*>(block.c) + tile.row * block.c_stride + tile.n;
+  const float* m = block.epilogue->multipliers + tile.n;
+  const __mmask32 some = tile.columns == panel ? ~__mmask32{0} : (__mmask32{1} << tile.columns) - 1;
+  const Sums start[] = {load_group(tile.start), load_group(tile.start + lanes)};
+  for (int64_t r = 0; r < tile.rows; r += 2, to += 2 * block.c_stride) {
+    const int32_t* first = tile.sums + r * panel;
+    const int32_t* second = r + 1 < tile.rows ? first + panel : first;
+    const __m512i vectors[] = {_mm512_add_epi32(load_group(first), start[0]),
+                               _mm512_add_epi32(load_group(first + lanes), start[1]),
+                               _mm512_add_epi32(load_group(second), start[0]),
+                               _mm512_add_epi32(load_group(second + lanes), start[1])};
     const __m512i bytes = requantized(*block.epilogue, m, m + lanes, m, m + lanes, vectors);
     _mm256_mask_storeu_epi8(to, some, _mm512_castsi512_si256(bytes));
-    if (r + 1 < rows) _mm256_mask_storeu_epi8(to + block.c_stride, some, _mm512_extracti64x4_epi64(bytes, 1));
+    if (r + 1 < tile.rows)
+      _mm256_mask_storeu_epi8(to + block.c_stride, some, _mm512_extracti64x4_epi64(bytes, 1));
   }
 }
 #else
-void store_bytes(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
-                 const int32_t* sums) {
-  auto* to = static_cast<uint8_t*>(block.c) + row * block.c_stride + n;
-  for (int64_t r = 0; r < rows; ++r, to += block.c_stride) {
+void store_bytes(const ByteBlock& block, const Tile& tile) {
+  auto* to = static_cast<uint8_t*>(block.c) + tile.row * block.c_stride + tile.n;
+  for (int64_t r = 0; r < tile.rows; ++r, to += block.c_stride) {
+    int32_t sums[panel];
+    for (int64_t j = 0; j < panel; ++j) sums[j] = added(tile.sums[r * panel + j], tile.start[j]);
     uint8_t bytes[panel];
-    requantize(*block.epilogue, block.epilogue->multipliers + n, sums + r * panel, panel, bytes);
-    if (columns == panel)
+    requantize(*block.epilogue, block.epilogue->multipliers + tile.n, sums, panel, bytes);
+    if (tile.columns == panel)
       __builtin_memcpy(to, bytes, panel);
     else
-      __builtin_memcpy(to, bytes, static_cast<size_t>(columns));
+      __builtin_memcpy(to, bytes, static_cast<size_t>(tile.columns));
   }
 }
 #endif
 
-void store_floats(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
-                  const int32_t* sums) {
+void store_floats(const ByteBlock& block, const Tile& tile) {
   const ByteFloats& floats = *block.floats;
-  float* const c = static_cast<float*>(block.c) + row * block.c_stride + n;
-  for (int64_t r = 0; r < rows; ++r) {
-    const float* residual =
-        floats.residual == nullptr ? nullptr : floats.residual + (row + r) * floats.residual_stride + n;
-    if (columns == panel)
-      store_float_row(floats, n, panel, sums + r * panel, residual, c + r * block.c_stride);
+  float* const c = static_cast<float*>(block.c) + tile.row * block.c_stride + tile.n;
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    int32_t sums[panel];
+    for (int64_t j = 0; j < panel; ++j) sums[j] = added(tile.sums[r * panel + j], tile.start[j]);
+    const float* residual = floats.residual == nullptr
+                                ? nullptr
+                                : floats.residual + (tile.row + r) * floats.residual_stride + tile.n;
+    if (tile.columns == panel)
+      store_float_row(floats, tile.n, panel, sums, residual, c + r * block.c_stride);
     else
-      store_float_row(floats, n, columns, sums + r * panel, residual, c + r * block.c_stride);
+      store_float_row(floats, tile.n, tile.columns, sums, residual, c + r * block.c_stride);
   }
   if (floats.epilogue.activation != Activation::none)
-    activate_rows(floats.epilogue, c, block.c_stride, rows, columns);
+    activate_rows(floats.epilogue, c, block.c_stride, tile.rows, tile.columns);
 }
 
-void store_sums_of(const ByteBlock& block, int64_t row, int64_t rows, int64_t n, int64_t columns,
-                   const int32_t* sums) {
-  for (int64_t r = 0; r < rows; ++r)
-    __builtin_memcpy(static_cast<int32_t*>(block.c) + (row + r) * block.c_stride + n, sums + r * panel,
-                     static_cast<size_t>(columns) * sizeof *sums);
+void store_sums_of(const ByteBlock& block, const Tile& tile) {
+  auto* to = static_cast<int32_t*>(block.c) + tile.row * block.c_stride + tile.n;
+  for (int64_t r = 0; r < tile.rows; ++r, to += block.c_stride) {
+    int32_t sums[panel];
+    for (int64_t j = 0; j < panel; ++j) sums[j] = added(tile.sums[r * panel + j], tile.start[j]);
+    __builtin_memcpy(to, sums, static_cast<size_t>(tile.columns) * sizeof *sums);
+  }
 }
 
 void multiply(const ByteBlock& block) {
   alignas(64) int32_t sums[tile_rows * panel];
+  alignas(64) int32_t start[panel];
   const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
   const int64_t groups = block.depth / depth_step;
   for (int64_t n = 0; n < block.columns; n += panel) {
     const char* b =
         static_cast<const char*>(block.b) + n * block.depth * static_cast<int64_t>(sizeof(Weight));
+    column_starts(block, n, start);
     const int64_t columns = block.columns - n < panel ? block.columns - n : panel;
-    int32_t own[panel];
-    const int32_t* start = column_starts(block, n, own) ? own : nullptr;
     int64_t row = 0;
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t rows = (block.rows - row + tiles - tile - 1) / (tiles - tile);
+    for (int64_t index = 0; index < tiles; ++index) {
+      const int64_t rows = (block.rows - row + tiles - index - 1) / (tiles - index);
       some_rows<tile_rows>(rows, static_cast<const char*>(block.a) + row * block.a_stride_bytes,
                            block.a_stride_bytes, b, groups, sums);
-      correct(block, start, row, rows, n, sums);
+      if (block.row_sums != nullptr && block.b_zero_points != nullptr) correct(block, row, rows, n, sums);
+      const Tile tile{row, rows, n, columns, sums, start};
       if (block.epilogue != nullptr)
-        store_bytes(block, row, rows, n, columns, sums);
+        store_bytes(block, tile);
       else if (block.floats != nullptr)
-        store_floats(block, row, rows, n, columns, sums);
+        store_floats(block, tile);
       else
-        store_sums_of(block, row, rows, n, columns, sums);
+        store_sums_of(block, tile);
       row += rows;
     }
   }

@@ -60,18 +60,35 @@ void pack_of(const Patches& p, int32_t zero_point, Element zero, int64_t row, in
              int64_t to_stride) {
   const int64_t depth = p.kernel_h * p.kernel_w * p.channels;
   const int64_t rest = (depth_step - depth % depth_step) % depth_step;
-  for (int64_t r = row; r < row + rows; ++r, to += to_stride) {
-    const int64_t ow = r % p.out_width;
-    const int64_t oh = r / p.out_width % p.out_height;
-    const int64_t sample = r / p.out_width / p.out_height;
-    const T* image = static_cast<const T*>(p.x) + sample * p.height * p.width * p.pixel_stride;
+  int64_t ow = row % p.out_width;
+  int64_t oh = row / p.out_width % p.out_height;
+  const T* image =
+      static_cast<const T*>(p.x) + row / p.out_width / p.out_height * p.height * p.width * p.pixel_stride;
+  const bool joined = p.pixel_stride == p.channels && p.dilation_w == 1;
+  for (int64_t r = 0; r < rows; ++r, to += to_stride) {
     auto* out = reinterpret_cast<Element*>(to);
-    for (int64_t kh = 0; kh < p.kernel_h; ++kh) {
-      const int64_t y = oh * p.stride_h - p.pad_top + kh * p.dilation_h;
-      const T* from = y < 0 || y >= p.height ? nullptr : image + y * p.width * p.pixel_stride;
-      out = pack_kernel_row(p, from, ow * p.stride_w - p.pad_left, zero_point, zero, out);
+    const int64_t top = oh * p.stride_h - p.pad_top;
+    const int64_t left = ow * p.stride_w - p.pad_left;
+    if (joined && left >= 0 && left + p.kernel_w <= p.width && top >= 0 &&
+        top + (p.kernel_h - 1) * p.dilation_h < p.height) {
+      // All of it lies on the image.
+      const int64_t count = p.kernel_w * p.channels;
+      const T* from = image + (top * p.width + left) * p.channels;
+      for (int64_t kh = 0; kh < p.kernel_h; ++kh, from += p.dilation_h * p.width * p.channels, out += count)
+        convert_run(from, count, zero_point, out);
+    } else {
+      for (int64_t kh = 0; kh < p.kernel_h; ++kh) {
+        const int64_t y = top + kh * p.dilation_h;
+        const T* from = y < 0 || y >= p.height ? nullptr : image + y * p.width * p.pixel_stride;
+        out = pack_kernel_row(p, from, left, zero_point, zero, out);
+      }
     }
-    fill(out, rest, 0);
+    for (int64_t i = 0; i < rest; ++i) out[i] = 0;
+    if (++ow < p.out_width) continue;
+    ow = 0;
+    if (++oh < p.out_height) continue;
+    oh = 0;
+    image += p.height * p.width * p.pixel_stride;
   }
 }
 
