@@ -37,9 +37,14 @@ def busy_loop():
 
 
 def beside_load(settings, network, dtypes, rounds, seconds):
-    """Throughput alone and beside a busy loop, in the same turns, and the share that is kept."""
-    alone = [settings.spinel(network, BATCH, dtype) for dtype in dtypes]
-    alone += [settings.onnxruntime(network, BATCH), settings.onnxruntime(network, BATCH, settings.threads)]
+    """Throughput alone and beside a busy loop, in the same turns, and the share that is kept.
+
+    With twice as many threads as cores the scheduler's even shares favour whoever has more of them: tried for both.
+    """
+    many = 2 * settings.threads
+    alone = [settings.spinel(network, BATCH, dtype, spas) for dtype in dtypes for spas in (settings.threads, many)]
+    alone += [settings.onnxruntime(network, BATCH)]
+    alone += [settings.onnxruntime(network, BATCH, callers) for callers in (settings.threads, many)]
     names = [f"{c.peer}, {c.variant}" for c in alone]
     beside = [dataclasses.replace(c) for c in alone]
     loaded = {id(c) for c in beside}
