@@ -30,15 +30,24 @@ bool winograd_pays(const ConvLayer& layer, int64_t height, int64_t width) {
   return 3 * 9 * height * width >= 4 * multiplications;
 }
 
-/// [taps, channels]
+/// Whether the groups are of few channels, as many in as out.
+bool has_small_groups(const ConvLayer& layer) {
+  const int64_t width = layer.in_channels / layer.group;
+  return layer.group > 1 && layer.in_channels == layer.out_channels && width <= 16 &&
+         (width & (width - 1)) == 0 && takes_planes_alone(layer.depth_window);
+}
+
+/// [taps, channels of a group, channels]
 Tensor pack_depthwise_weights(const ConvLayer& layer, const Tensor& weights) {
   const int64_t taps = layer.taps();
-  Tensor packed(DType::float32, {taps, layer.out_channels});
+  const int64_t width = layer.in_channels / layer.group;
+  Tensor packed(DType::float32, {taps * width, layer.out_channels});
   const Tensor wide = ops::to_float32(weights);
   const float* from = wide.data<float>().data();
   for (int64_t c = 0; c < layer.out_channels; ++c)
-    for (int64_t t = 0; t < taps; ++t)
-      packed.data<float>()[static_cast<size_t>(t * layer.out_channels + c)] = *from++;
+    for (int64_t k = 0; k < width; ++k)
+      for (int64_t t = 0; t < taps; ++t)
+        packed.data<float>()[static_cast<size_t>((t * width + k) * layer.out_channels + c)] = *from++;
   return packed;
 }
 
@@ -57,6 +66,7 @@ std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer) {
     if (!is_flat) return {};
     return {ConvAlgorithm::depthwise};
   }
+  if (has_small_groups(layer)) return {ConvAlgorithm::depthwise, ConvAlgorithm::product};
   if (is_flat && layer.kernel_h == 3 && layer.kernel_w == 3 && layer.group == 1 &&
       std::ranges::count(layer.window.strides, 1) == 2)
     return {ConvAlgorithm::winograd, ConvAlgorithm::product};
@@ -130,7 +140,7 @@ std::shared_ptr<const NhwcConv> NhwcConv::with_activation(Activation activation,
 std::string_view NhwcConv::kernel() const {
   switch (layer_.algorithm) {
     case ConvAlgorithm::depthwise:
-      return "depthwise";
+      return layer_.group == layer_.in_channels ? "depthwise" : "groups";
     case ConvAlgorithm::winograd:
       return "winograd";
     case ConvAlgorithm::product:
@@ -163,13 +173,14 @@ graph::Scratch NhwcConv::scratch(const graph::ScratchContext&) const {
     case ConvAlgorithm::winograd:
       return {.per_thread_bytes = winograd_scratch_bytes(*isa_.kernels, layer_)};
     case ConvAlgorithm::depthwise:
-      return {.per_thread_bytes =
-                  depthwise_scratch_bytes(*isa_.kernels, {.kernel_h = layer_.kernel_h,
-                                                          .kernel_w = layer_.kernel_w,
-                                                          .stride_h = layer_.window.strides[0],
-                                                          .stride_w = layer_.window.strides[1],
-                                                          .dilation_h = layer_.window.dilations[0],
-                                                          .dilation_w = layer_.window.dilations[1]})};
+      return {.per_thread_bytes = depthwise_scratch_bytes(*isa_.kernels,
+                                                          {.kernel_h = layer_.kernel_h,
+                                                           .kernel_w = layer_.kernel_w,
+                                                           .stride_h = layer_.window.strides[0],
+                                                           .stride_w = layer_.window.strides[1],
+                                                           .dilation_h = layer_.window.dilations[0],
+                                                           .dilation_w = layer_.window.dilations[1]},
+                                                          layer_.in_channels / layer_.group)};
     case ConvAlgorithm::product:
       break;
   }
@@ -231,6 +242,7 @@ void NhwcConv::run_depthwise(graph::RunContext& context, const Tensor& x, Tensor
       make_patches(layer_.depth_window, layer_.window, layer_.kernel_h, layer_.kernel_w, x, y);
   cpu::run_depthwise(context, *isa_.kernels,
                      {.patches = patches,
+                      .group_channels = layer_.in_channels / layer_.group,
                       .weights = context.input(1).data<float>().data(),
                       .y = y.raw(),
                       .residual = context.has_input(3) ? context.input(3).raw() : nullptr,

@@ -9,7 +9,7 @@ namespace spinel::cpu {
 
 enum class ConvAlgorithm {
   product,    ///< The input's patches times the weights.
-  depthwise,  ///< As many groups as channels.
+  depthwise,  ///< Of groups of 1, 2, 4, 8 or 16 channels, in as out, tap by tap.
   winograd,   ///< F(4x4, 3x3): see winograd.cpp.
 };
 
@@ -37,7 +37,7 @@ struct ConvLayer {
   int64_t depth() const { return taps() * in_channels / group; }
 };
 
-/// Those that can compute a layer; none for a depthwise one whose kernel has a depth.
+/// Those that can compute a layer; none for one of as many groups as channels whose kernel has a depth.
 std::vector<ConvAlgorithm> conv_algorithms(const ConvLayer& layer);
 const char* conv_algorithm_name(ConvAlgorithm algorithm);
 

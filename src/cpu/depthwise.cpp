@@ -12,15 +12,16 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-uint64_t depthwise_scratch_bytes(const Kernels& kernels, const Patches& patches) {
-  return static_cast<uint64_t>(kernels.depthwise_scratch_floats(patches)) * sizeof(float);
+uint64_t depthwise_scratch_bytes(const Kernels& kernels, const Patches& patches, int64_t group_channels) {
+  return static_cast<uint64_t>(kernels.depthwise_scratch_floats(patches, group_channels)) * sizeof(float);
 }
 
 void run_depthwise(graph::RunContext& context, const Kernels& kernels, const DepthwiseRows& whole) {
   const Patches& p = whole.patches;
   const int64_t vectors = ceil_div(p.channels, kernels.vector_floats);
   const int64_t line_operations =
-      std::max<int64_t>(p.out_width * p.kernel_h * p.kernel_w, 1) * kernels.vector_floats;
+      std::max<int64_t>(p.out_width * p.kernel_h * p.kernel_w * whole.group_channels, 1) *
+      kernels.vector_floats;
   // Each vector of channels of a task begins with fetching the lines above its rows: tall tasks first.
   const int64_t rows = std::clamp<int64_t>(min_task_operations / line_operations, 1, p.out_height);
   const int64_t task_vectors =

@@ -102,10 +102,14 @@ struct WinogradOutput {
   const Epilogue* epilogue = nullptr;
 };
 
-/// Rows of a depthwise convolution's output: `row` counts [N, out_height].
+/// Rows of the output of a convolution of groups of group_channels, as many in as out: `row` counts
+/// [N, out_height].
 struct DepthwiseRows {
-  Patches patches;                 ///< Of all channels.
-  const float* weights = nullptr;  ///< [kernel_h, kernel_w, channels]
+  Patches patches;             ///< Of all channels.
+  int64_t group_channels = 1;  ///< 1 (depthwise), 2, 4, 8 or 16.
+  /// [kernel_h, kernel_w, group_channels, channels]: of a tap the products with the first input of each
+  /// group, with the second, and so on.
+  const float* weights = nullptr;
   void* y = nullptr;               ///< [N, out_height, out_width, channels], of X's element type.
   const void* residual = nullptr;  ///< Likewise, with the same strides; may be y.
   /// Elements of Y.
@@ -176,7 +180,7 @@ struct Kernels {
   void (*winograd_output)(const WinogradTiles& tiles, const float* m, const WinogradOutput& out);
 
   /// Floats of scratch memory that depthwise_rows needs: by the window alone.
-  int64_t (*depthwise_scratch_floats)(const Patches& patches);
+  int64_t (*depthwise_scratch_floats)(const Patches& patches, int64_t group_channels);
   /// Each output is summed tap after tap; bias and residual are added last.
   void (*depthwise_rows)(const DepthwiseRows& rows);
 

@@ -152,11 +152,12 @@ void check_nhwc_conv(const graph::Op& op, const InferContext& context, const Isa
       break;
     }
     case ConvAlgorithm::depthwise:
-      require(layer.group == layer.in_channels && layer.group == layer.out_channels,
-              "a depthwise convolution has {} groups of {} to {} channels", layer.group, layer.in_channels,
-              layer.out_channels);
-      require(takes_planes_alone(layer.depth_window), "a depthwise convolution's kernel has a depth");
-      require_weights(context, DType::float32, layer.kernel_h * layer.kernel_w * layer.out_channels);
+      require(std::ranges::count(conv_algorithms(layer), ConvAlgorithm::depthwise) == 1,
+              "{} groups of {} to {} channels, or a kernel with a depth, are not for this algorithm",
+              layer.group, layer.in_channels, layer.out_channels);
+      require_weights(
+          context, DType::float32,
+          layer.kernel_h * layer.kernel_w * (layer.in_channels / layer.group) * layer.out_channels);
       break;
     case ConvAlgorithm::winograd:
       require(takes_planes_alone(layer.depth_window) && layer.kernel_h == 3 && layer.kernel_w == 3 &&

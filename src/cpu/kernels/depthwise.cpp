@@ -1,6 +1,8 @@
-// Depthwise convolution: a vector holds neighbouring channels of one pixel. The lines of the input that an
-// output line needs, of one vector of channels and with their padding, lie in a ring of lines that the
-// first-level cache holds: each is fetched, and widened, once.
+// Convolution of groups of few channels: a vector holds neighbouring channels of one pixel. The lines of the
+// input that an output line needs, of one vector of channels and with their padding, lie in a ring of lines
+// that the first-level cache holds: each is fetched, and widened, once. Of groups of several channels each
+// pixel lies there as many times, with each group's first channel in all its places, with its second, and so
+// on: these are the pixels of a depthwise convolution whose kernel is as many times wider.
 #include "cpu/kernels/depthwise.hpp"
 
 #include "cpu/kernels/activations.hpp"
@@ -38,24 +40,27 @@ int64_t one_of(int64_t step, int64_t count) { return count < 1 ? 0 : (count - 1)
 /// Outputs of one residue that are computed together, and their scratch memory.
 struct Tile {
   Axis h, w;
-  int64_t kernel_h, kernel_w;
-  int64_t outputs;  ///< Of a line, a multiple of `run`.
-  int64_t pixels;   ///< Of a line of the ring, which has kernel_h lines.
+  int64_t group_channels;
+  int64_t kernel_h, kernel_w;  ///< The latter, w.stride and pixels count each copy of a pixel.
+  int64_t outputs;             ///< Of a line, a multiple of `run`.
+  int64_t pixels;              ///< Of a line of the ring, which has kernel_h lines.
 
   int64_t vectors() const { return 1 + kernel_h * (kernel_w + pixels) + outputs; }
 };
 
-Tile make_tile(const Patches& p) {
+Tile make_tile(const Patches& p, int64_t group_channels) {
   Tile tile{.h = make_axis(p.stride_h, p.dilation_h),
             .w = make_axis(p.stride_w, p.dilation_w),
+            .group_channels = group_channels,
             .kernel_h = p.kernel_h,
-            .kernel_w = p.kernel_w,
+            .kernel_w = p.kernel_w * group_channels,
             .outputs = run,
             .pixels = 0};
+  tile.w.stride *= group_channels;
   const int64_t line_pixels = p.kernel_h == 0 ? ring_pixels : ring_pixels / p.kernel_h;
-  const int64_t runs = ((line_pixels - p.kernel_w) / tile.w.stride + 1) / run;
+  const int64_t runs = ((line_pixels - tile.kernel_w) / tile.w.stride + 1) / run;
   if (runs > 1) tile.outputs = runs * run;
-  tile.pixels = (tile.outputs - 1) * tile.w.stride + p.kernel_w;
+  tile.pixels = (tile.outputs - 1) * tile.w.stride + tile.kernel_w;
   return tile;
 }
 
@@ -157,6 +162,23 @@ void read_pixels(const T* from, int64_t stride, int64_t left, int64_t count, flo
       store(to, load_partial(from, left));
 }
 
+/// The same of groups of g channels: g vectors a pixel, the first with each group's first channel in all its
+/// places.
+template <class T>
+void spread_pixels(const T* from, int64_t stride, int64_t left, int64_t g, int64_t count, float* to) {
+  if (g > vector_floats) {  // All of one group, which begins at or before these channels.
+    for (int64_t i = 0; i < count; ++i, from += stride)
+      for (int64_t j = 0; j < g; ++j, to += vector_floats) store(to, broadcast(load_partial(from + j, 1)[0]));
+    return;
+  }
+  IntVec first{};
+  for (int i = 0; i < vector_floats; ++i) first[i] = i / static_cast<int>(g) * static_cast<int>(g);
+  for (int64_t i = 0; i < count; ++i, from += stride) {
+    const Vec x = load_some(from, left);
+    for (int j = 0; j < g; ++j, to += vector_floats) store(to, permute(x, first + j));
+  }
+}
+
 /// The way back, limited to [low, high].
 template <class T>
 void write_pixels(const float* from, Vec low, Vec high, int64_t count, T* to, int64_t stride, int64_t left) {
@@ -214,17 +236,24 @@ class Column {
  private:
   /// One of every dilation_w pixels of the input's line h, from column `first` on, with zeros for what lies
   /// outside.
-  void copy_line(int64_t image, int64_t h, int64_t first, int64_t pixels, float* to) const {
+  void copy_line(int64_t image, int64_t h, int64_t first, int64_t copies, float* to) const {
     const Patches& p = d_.patches;
+    const int64_t g = tile_.group_channels;
+    const int64_t pixels = copies / g;
     const int64_t begin = first < 0 ? one_of(p.dilation_w, -first) : 0;
     const int64_t inside = one_of(p.dilation_w, p.width - first);
     const int64_t end = inside < pixels ? inside : pixels;
-    if (h < 0 || h >= p.height || begin >= end) return clear_pixels(pixels, to);
-    const T* line = static_cast<const T*>(p.x) + (image * p.height + h) * p.width * p.pixel_stride + c_;
-    clear_pixels(begin, to);
-    read_pixels(line + (first + begin * p.dilation_w) * p.pixel_stride, p.dilation_w * p.pixel_stride, left_,
-                end - begin, to + begin * vector_floats);
-    clear_pixels(pixels - end, to + end * vector_floats);
+    if (h < 0 || h >= p.height || begin >= end) return clear_pixels(copies, to);
+    const int64_t stride = p.dilation_w * p.pixel_stride;
+    const T* from = static_cast<const T*>(p.x) +
+                    ((image * p.height + h) * p.width + first + begin * p.dilation_w) * p.pixel_stride;
+    clear_pixels(begin * g, to);
+    if (g == 1)
+      read_pixels(from + c_, stride, left_, end - begin, to + begin * vector_floats);
+    else
+      spread_pixels(from + (g > vector_floats ? c_ / g * g : c_), stride, left_, g, end - begin,
+                    to + begin * g * vector_floats);
+    clear_pixels((pixels - end) * g, to + end * g * vector_floats);
   }
 
   /// A line's outputs from its sums.
@@ -261,7 +290,7 @@ class Column {
 template <class T>
 void rows_of(const DepthwiseRows& d) {
   const Patches& p = d.patches;
-  const Tile tile = make_tile(p);
+  const Tile tile = make_tile(p, d.group_channels);
   const SumLine sum_line = find_sum_line(tile);
   for (int64_t c = d.channel; c < d.channel + d.channels; c += vector_floats) {
     Column<T> column(d, tile, c);
@@ -282,8 +311,8 @@ void rows_of(const DepthwiseRows& d) {
 
 }  // namespace
 
-int64_t depthwise_scratch_floats(const Patches& patches) {
-  return make_tile(patches).vectors() * vector_floats;
+int64_t depthwise_scratch_floats(const Patches& patches, int64_t group_channels) {
+  return make_tile(patches, group_channels).vectors() * vector_floats;
 }
 
 void depthwise_rows(const DepthwiseRows& d) { d.patches.half ? rows_of<uint16_t>(d) : rows_of<float>(d); }

@@ -49,6 +49,8 @@ inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec x) { return _mm512_sqrt_ps(x); }
+/// Lane i is x[index[i]].
+inline Vec permute(Vec x, IntVec index) { return _mm512_permutexvar_ps(reinterpret_cast<__m512i>(index), x); }
 inline Vec round_to_even(Vec x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -78,6 +80,9 @@ inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec x) { return _mm256_sqrt_ps(x); }
+inline Vec permute(Vec x, IntVec index) {
+  return _mm256_permutevar8x32_ps(x, reinterpret_cast<__m256i>(index));
+}
 inline Vec round_to_even(Vec x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 inline IntVec round_to_int(Vec x) { return reinterpret_cast<IntVec>(_mm256_cvtps_epi32(x)); }
 inline Vec load_half(const uint16_t* p) {
@@ -103,6 +108,11 @@ inline void store_partial(float* p, Vec x, int64_t count) {
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+inline Vec permute(Vec x, IntVec index) {
+  Vec out{};
+  for (int i = 0; i < vector_floats; ++i) out[i] = x[index[i]];
+  return out;
+}
 inline Vec sqrt(Vec x) {
   for (int i = 0; i < vector_floats; ++i) x[i] = __builtin_sqrtf(x[i]);
   return x;
