@@ -202,6 +202,48 @@ class CastKernel final : public KernelOp {
   DType to_;
 };
 
+std::optional<NumberType> number_type(DType dtype) {
+  switch (dtype) {
+    case DType::boolean:
+      return NumberType::boolean;
+    case DType::int8:
+      return NumberType::int8;
+    case DType::uint8:
+      return NumberType::uint8;
+    case DType::int32:
+      return NumberType::int32;
+    case DType::int64:
+      return NumberType::int64;
+    case DType::float32:
+      return NumberType::float32;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// From and to integers.
+class NumberCastKernel final : public KernelOp {
+ public:
+  NumberCastKernel(graph::OpPtr reference, const Kernels& kernels, NumberType from, DType to)
+      : KernelOp(std::move(reference)), kernels_(*kernels.vector), from_(from), to_(to) {}
+
+  std::string_view kernel() const override { return "elementwise"; }
+  void run(graph::RunContext& context) const override {
+    const Tensor& x = context.input(0);
+    if (number_type(x.dtype()) != from_)
+      fail(ErrorCode::invalid_argument, "{} is not of the type that was compiled for", describe(x));
+    Tensor& y = context.output_or(0, to_, [&] { return x.dims(); });
+    parallel_rows(context, y.element_count(), 1, [&](int64_t begin, int64_t count) {
+      kernels_.cast(element_at(x, begin), from_, count, *number_type(to_), element_at(y, begin));
+    });
+  }
+
+ private:
+  const VectorKernels& kernels_;
+  NumberType from_;
+  DType to_;
+};
+
 }  // namespace
 
 std::optional<ElementNode> element_node(const Graph& graph, const Node& node, std::string& refusal) {
@@ -264,11 +306,13 @@ graph::OpPtr make_cast_kernel(const Candidate& candidate, std::string& refusal) 
   if (!candidate.has_input(0)) return nullptr;
   const DType from = candidate.input_type(0).dtype;
   const DType to = candidate.graph.value(candidate.node.outputs[0]).type.dtype;
-  if (!ElementProgram::takes(from) || !ElementProgram::takes(to)) {
-    refusal = "it is not between float32 and float16";
-    return nullptr;
-  }
-  return std::make_shared<CastKernel>(candidate.node.op, candidate.kernels, to);
+  if (ElementProgram::takes(from) && ElementProgram::takes(to))
+    return std::make_shared<CastKernel>(candidate.node.op, candidate.kernels, to);
+  const auto number = number_type(from);
+  if (number && from != to && (to == DType::int32 || to == DType::int64 || to == DType::float32))
+    return std::make_shared<NumberCastKernel>(candidate.node.op, candidate.kernels, *number, to);
+  refusal = "neither between float32 and float16 nor to int32, int64 or float32";
+  return nullptr;
 }
 
 }  // namespace spinel::cpu

@@ -154,6 +154,39 @@ TEST_CASE("multiply-add of operands that repeat in any way", "[elementwise]") {
   });
 }
 
+TEST_CASE("numbers become integers and floats as the reference has it", "[elementwise]") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const DType types[] = {DType::boolean, DType::int8,  DType::uint8,
+                         DType::int32,   DType::int64, DType::float32};
+  testing::for_each_kernels([&](const Isa& isa) {
+    for (const DType from : types)
+      for (const DType to : {DType::int32, DType::int64, DType::float32}) {
+        if (from == to) continue;
+        for (const int64_t count : {1, 15, 70001}) {
+          INFO(dtype_name(from) << " to " << dtype_name(to) << " on " << isa.name);
+          Tensor x = from == DType::boolean || from == DType::int8 || from == DType::uint8
+                         ? convert(noise({count}, 1, 0, 100), from)
+                         : noise({count}, 1, -3e9, 3e9, from);
+          if (from == DType::int64 && count > 2) {
+            x.data<int64_t>()[1] = INT64_MAX;
+            x.data<int64_t>()[2] = INT64_MIN + 12345;
+          }
+          if (from == DType::float32 && count > 8) {
+            const float hard[] = {infinity,      -infinity,      std::nanf(""), -0.5F,
+                                  2147483648.0F, -2147483648.0F, 9.3e18F};
+            std::copy_n(hard, 7, x.data<float>().data() + 1);
+          }
+          KernelCase c{.line = "Cast", .op = "Cast", .version = 22, .attributes = {}, .inputs = {}};
+          c.attributes = {{"to", int64_t{to == DType::float32 ? 1 : to == DType::int32 ? 6 : 7}}};
+          c.inputs.resize(1);
+          const graph::OpPtr op = testing::tuned_op(c, isa, {x});
+          REQUIRE(op != nullptr);
+          CHECK(same_bits(ops::testing::run(*op, {x})[0], run_op("Cast", 22, c.attributes, {x})[0]));
+        }
+      }
+  });
+}
+
 TEST_CASE("elementwise kernels refuse what they cannot compute", "[elementwise]") {
   const auto refused = [](std::string op, int version, std::vector<Tensor> inputs) {
     KernelCase c{.line = op, .op = op, .version = version, .attributes = {}, .inputs = {}};

@@ -115,6 +115,9 @@ struct TransposeBlock {
   int element_bytes = 4;  ///< 4, 2 or 1.
 };
 
+/// Types of VectorKernels::cast. A boolean is a byte, 0 or 1.
+enum class NumberType : int32_t { boolean, int8, uint8, int32, int64, float32 };
+
 /// How the bytes of an int8 or uint8 tensor are to be read: (byte - zero_point) * scale.
 struct ByteNumbers {
   bool is_signed = false;
@@ -177,6 +180,8 @@ struct VectorKernels {
   /// Floats to bytes as combine_bytes does it, and back; NaN becomes the lowest number.
   void (*quantize)(const void* from, bool half, int64_t count, const ByteNumbers& numbers, void* to);
   void (*dequantize)(const void* from, int64_t count, const ByteNumbers& numbers, bool half, void* to);
+  /// To int32, int64 or float32: integers wrap around, floats are truncated and saturate, NaN becomes 0.
+  void (*cast)(const void* from, NumberType from_type, int64_t count, NumberType to_type, void* to);
   /// [min(floats, 0), max(floats, 0)]; NaN is left out.
   void (*range)(const void* from, bool half, int64_t count, float* low, float* high);
 };

@@ -1,5 +1,4 @@
-// Products of 8-bit integers: the register tile of cpu/byte_kernels.hpp, its packed operands, and what its
-// sums become.
+// Products of 8-bit integers: the register tile of cpu/byte_kernels.hpp, and what its sums become.
 #include "cpu/kernels/byte_product.hpp"
 
 #include "cpu/kernels/byte_lanes.hpp"
@@ -174,26 +173,6 @@ void multiply(const ByteBlock& block) {
   }
 }
 
-void pack_columns(const uint8_t* from, bool is_signed, [[maybe_unused]] const int32_t* zero_points,
-                  [[maybe_unused]] int64_t zero_step, int64_t row_stride, int64_t column_stride,
-                  int64_t depth, int64_t columns, void* to) {
-  auto* out = static_cast<Weight*>(to);
-  for (int64_t n0 = 0; n0 < columns; n0 += panel)
-    for (int64_t k0 = 0; k0 < depth; k0 += depth_step)
-      for (int64_t n = n0; n < n0 + panel; ++n)
-        for (int64_t k = k0; k < k0 + depth_step; ++k, ++out) {
-          *out = 0;
-          if (n >= columns || k >= depth) continue;
-          const uint8_t byte = from[k * row_stride + n * column_stride];
-#if defined(__AVX512VNNI__)
-          *out = static_cast<Weight>(is_signed ? byte : byte ^ 0x80);
-#else
-          *out = static_cast<Weight>((is_signed ? static_cast<int8_t>(byte) : int32_t{byte}) -
-                                     zero_points[n * zero_step]);
-#endif
-        }
-}
-
 void row_sums(const void* rows, int64_t stride_bytes, int64_t count, int64_t depth, int32_t* sums) {
   for (int64_t r = 0; r < count; ++r) {
     const auto* row = static_cast<const uint8_t*>(rows) + r * stride_bytes;
@@ -202,23 +181,6 @@ void row_sums(const void* rows, int64_t stride_bytes, int64_t count, int64_t dep
     sums[r] = wrapped(sum);
   }
 }
-
-#if defined(__AVX512VNNI__)
-void pack_depthwise(const int8_t* w, int64_t taps, int64_t channels, int8_t* to) {
-  constexpr int64_t block = depthwise_channels;
-  const bool repeats = channels < block && block % channels == 0;
-  for (int64_t c0 = 0; c0 < channels; c0 += block)
-    for (int64_t t0 = 0; t0 < taps; t0 += 4)
-      for (int64_t vector = 0; vector < 4; ++vector)
-        for (int64_t each = 0; each < lanes; ++each)
-          for (int64_t t = t0; t < t0 + 4; ++t, ++to) {
-            // The order in which interleaving leaves the channels: kernels/byte_depthwise.cpp.
-            int64_t c = c0 + each / 4 * 16 + vector * 4 + each % 4;
-            if (repeats) c %= channels;
-            *to = t < taps && c < channels ? w[t * channels + c] : int8_t{0};
-          }
-}
-#endif
 
 void requantize_row(const ByteEpilogue& epilogue, const int32_t* sums, const int32_t* start, int64_t count,
                     uint8_t* to) {
@@ -250,14 +212,14 @@ const ByteKernels byte_kernels = {
     .depth_step = depth_step,
     .panel_columns = panel,
     .tile_rows = tile_rows,
-    .pack_columns = pack_columns,
+    .pack_columns = pack_byte_columns,
     .pack_patches = pack_byte_patches,
     .row_sums = row_sums,
     .multiply = multiply,
     .requantize_row = requantize_row,
     .depthwise_rows = byte_depthwise_rows,
 #if defined(__AVX512VNNI__)
-    .pack_depthwise = pack_depthwise,
+    .pack_depthwise = pack_byte_depthwise,
 #else
     .pack_depthwise = nullptr,
 #endif

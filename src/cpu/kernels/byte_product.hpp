@@ -7,6 +7,11 @@ namespace spinel::cpu::SPINEL_ISA {
 
 void pack_byte_patches(const Patches& patches, ByteFormat x, int64_t row, int64_t rows, void* to,
                        int64_t to_stride_bytes);
+void pack_byte_columns(const uint8_t* from, bool is_signed, const int32_t* zero_points, int64_t zero_step,
+                       int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns, void* to);
+#if defined(__AVX512VNNI__)
+void pack_byte_depthwise(const int8_t* w, int64_t taps, int64_t channels, int8_t* to);
+#endif
 void byte_depthwise_rows(const ByteDepthwise& rows);
 void byte_max_pool(const PoolRows& pool, bool is_signed, void* y);
 

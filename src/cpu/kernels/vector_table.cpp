@@ -1,6 +1,7 @@
 #include "cpu/kernels/vector_table.hpp"
 
 #include "cpu/kernels/byte_elements.hpp"
+#include "cpu/kernels/cast.hpp"
 #include "cpu/kernels/elementwise.hpp"
 #include "cpu/kernels/move.hpp"
 #include "cpu/kernels/normalize.hpp"
@@ -24,6 +25,7 @@ const VectorKernels vector_kernels = {
     .combine_bytes = combine_bytes,
     .quantize = quantize,
     .dequantize = dequantize,
+    .cast = cast,
     .range = range,
 };
 
