@@ -47,6 +47,13 @@ function wrapped(value) {
   return value === null ? null : Array.isArray(value) ? value.map(wrapped) : fromNative(value);
 }
 
+/** The options of a run, without misspelt ones, and with a signal that has not come yet. */
+function checked(options, known, what) {
+  checkOptions(options, known, what);
+  checkSignal(options.signal);
+  return options;
+}
+
 function frozenPorts(ports) {
   for (const port of ports) {
     if (port.element) frozenPorts([port.element]);
@@ -75,29 +82,30 @@ class Engine {
   }
 
   /** Runs one batch off the event loop. Results come as the inputs do: by name, or as a list. */
-  async run(inputs, {outputs, signal} = {}) {
-    checkSignal(signal);
+  async run(inputs, options = {}) {
+    const {outputs, signal} = checked(options, ['outputs', 'signal'], 'run()');
     const given = this.#order(inputs, outputs);
     return this.#wrap(inputs, given, await finished(native.run(this.#box, ...given), signal));
   }
 
   /** Runs a model whose inputs and outputs may be sequences (arrays of values) and optionals (null). */
-  async runValues(inputs, {signal} = {}) {
-    checkSignal(signal);
+  async runValues(inputs, options = {}) {
+    const {signal} = checked(options, ['signal'], 'runValues()');
     const given = inOrder(inputs, this.inputs, 'input', true).map((value, i) => valueOf(value, this.inputs[i].name));
     const results = (await finished(native.runValues(this.#box, given), signal)).map(wrapped);
     return Array.isArray(inputs) ? results : Object.fromEntries(this.outputs.map(({name}, i) => [name, results[i]]));
   }
 
   /** Runs one batch and returns its results; the thread waits. */
-  runSync(inputs, {outputs} = {}) {
+  runSync(inputs, options = {}) {
+    const {outputs} = checked(options, ['outputs'], 'runSync()');
     const given = this.#order(inputs, outputs);
     return this.#wrap(inputs, given, native.runSync(this.#box, ...given));
   }
 
   /** Times every layer of one run, after a first one that is not counted. */
-  async profile(inputs, {signal} = {}) {
-    checkSignal(signal);
+  async profile(inputs, options = {}) {
+    const {signal} = checked(options, ['signal'], 'profile()');
     return finished(native.profile(this.#box, ...this.#order(inputs)), signal);
   }
 
@@ -107,8 +115,8 @@ class Engine {
   }
 
   /** Runs one batch, and gives the values of these names, or all, beside the results; replace() may give others. */
-  async inspect(inputs, {values = [], replace, signal} = {}) {
-    checkSignal(signal);
+  async inspect(inputs, options = {}) {
+    const {values = [], replace, signal} = checked(options, ['values', 'replace', 'signal'], 'inspect()');
     if (replace !== undefined && typeof replace !== 'function') throw misuse('replace must be a function');
     const [given] = this.#order(inputs);
     let thrown;
@@ -200,6 +208,9 @@ function loadArguments(model, options) {
     plain.passJson = JSON.stringify(plain.passJson);
   }
   let source = pathOf(model);
+  if ((source === undefined || source === null) && !plain.loadEngine) {
+    throw misuse('load() takes a model, the path or the bytes of an ONNX file, or the option loadEngine');
+  }
   if (source instanceof ArrayBuffer) source = new Uint8Array(source);
   return [source, pathOf(plain.folder), plain];
 }

@@ -63,9 +63,11 @@ async function finished([id, promise], signal) {
   }
 }
 
-/** Fails if the signal has come already. */
+/** Fails if it is no signal, or has come already. */
 function checkSignal(signal) {
-  if (signal && signal.aborted) throw aborted(signal);
+  if (signal === undefined || signal === null) return;
+  if (typeof signal.addEventListener !== 'function') throw misuse('signal must be an AbortSignal');
+  if (signal.aborted) throw aborted(signal);
 }
 
 module.exports = {native, SpinelError, misuse, checkOptions, pathOf, finished, checkSignal};

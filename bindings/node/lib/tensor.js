@@ -22,10 +22,31 @@ function kindOf(data) {
 }
 
 function dtypeOf(data) {
-  if (Array.isArray(data)) return 'string';
-  const dtype = inferred[kindOf(data)];
-  if (dtype === undefined) throw misuse('the data of a tensor must be a typed array, or an array of strings');
+  const dtype = Array.isArray(data) && data.every((each) => typeof each === 'string') ? 'string' : inferred[kindOf(data)];
+  if (dtype === undefined) {
+    throw misuse('the data of a tensor must be a typed array, or an array of strings; spinel.Tensor.from() takes numbers');
+  }
   return dtype;
+}
+
+// Elements a byte, of the packed ones; and entries an element.
+const packed = {uint4: 2, int4: 2, float4e2m1: 2, uint2: 4, int2: 4};
+const pairs = {complex64: 2, complex128: 2};
+const bytes = new Set(['float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'float8e8m0', ...Object.keys(packed)]);
+
+/** That a tensor's data is what its dtype takes, with as many entries as its dims say. */
+function checkTensor({data, dims, dtype}) {
+  if (dtype !== 'string' && !(dtype in storages) && !bytes.has(dtype)) throw misuse(`there is no dtype '${dtype}'`);
+  const holder = dtype === 'string' ? 'Array' : (storages[dtype] ?? Uint8Array).name;
+  const found = Array.isArray(data) ? 'Array' : kindOf(data);
+  if (found !== holder && !(found === 'Uint8ClampedArray' && holder === 'Uint8Array')) {
+    const kind = holder === 'Array' ? 'an array of strings' : `a typed array, ${holder}`;
+    throw misuse(`the data of a tensor of ${dtype} is ${kind}, not ${found ?? typeof data}`);
+  }
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) throw misuse(`the dims [${dims.join(', ')}] are no whole numbers`);
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  const wanted = packed[dtype] ? Math.ceil(count / packed[dtype]) : count * (pairs[dtype] ?? 1);
+  if (data.length !== wanted) throw misuse(`${dtype}[${dims.join(', ')}] takes data of length ${wanted}; it has ${data.length}`);
 }
 
 /**
@@ -35,8 +56,10 @@ function dtypeOf(data) {
 class Tensor {
   constructor(data, dims, dtype) {
     this.dtype = dtype === undefined ? dtypeOf(data) : dtype;
-    this.dims = dims === undefined ? [data.length] : Array.from(dims);
+    const each = (packed[this.dtype] ?? 1) / (pairs[this.dtype] ?? 1);
+    this.dims = dims === undefined ? [data.length * each] : Array.from(dims);
     this.data = kindOf(data) === 'Float16Array' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
+    checkTensor(this);
   }
 
   /** A tensor of numbers, bigints, booleans or strings, converted to the dtype. */

@@ -42,7 +42,7 @@ test('what cannot be used is named, and the others go on', async () => {
   await fails(() => preprocess.runSync(synset), 'bad_data', /synset/);
   await fails(spinel.decodeImage(synset), 'bad_data');
   for (const wrong of [new Tensor(new Float32Array(12), [2, 2, 3]), new Tensor(new Uint8Array(12), [2, 6]),
-    new Tensor(new Uint8Array(11), [2, 2, 3]), 5, null, undefined]) await fails(preprocess.run(wrong), 'invalid_argument');
+    {data: new Uint8Array(11), dims: [2, 2, 3]}, 5, null, undefined]) await fails(preprocess.run(wrong), 'invalid_argument');
 });
 
 test('options', async () => {

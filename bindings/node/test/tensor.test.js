@@ -71,17 +71,29 @@ test('data that does not fit is refused', async () => {
   const engine = await spinel.load(model('two'));
   const y = filled([1, 3]);
   const refused = (x, saying) => fails(engine.run([x, y]), 'invalid_argument', saying);
-  await refused(new Tensor(new Float32Array(2), [1, 3]), /inputs\[0\]/);
-  await refused(new Tensor(new Float64Array(3), [1, 3], 'float32'), /typed array/);
-  await refused(new Tensor(new Float32Array(3), [1, 3], 'float99'), /float99/);
-  await refused(new Tensor(new Float32Array(3), [1, 1.5]), /whole/);
-  await refused(new Tensor(new Float32Array(3), [1, -3]), /-3/);
-  await refused(new Tensor(new Float32Array(3), ['1', 3]), /dims/);
+  await refused({data: new Float32Array(2), dims: [1, 3]}, /float32\[1, 3\] takes data of length 3; it has 2/);
+  await refused({data: new Float32Array(3), dims: [1, 3], dtype: 'float99'}, /float99/);
+  await refused({data: new Float32Array(3), dims: [1, 1.5]}, /1\.5.*whole/);
+  await refused({data: new Float32Array(3), dims: [1, -3]}, /-3/);
+  await refused({data: new Float32Array(3), dims: ['1', 3]}, /dims/);
+  await refused({data: [1, 2, 3], dims: [1, 3]}, /Tensor\.from\(\) takes numbers/);
+  for (const [data, dims, dtype, length] of [[new Uint8Array(2), undefined, 'uint4', [4]], [new Uint8Array(2), [3], 'int4', [3]],
+    [new Uint8Array(1), [3], 'uint2', [3]], [new Float32Array(4), undefined, 'complex64', [2]], [[], [2, 0], 'string', [2, 0]]]) {
+    assert.deepEqual(new Tensor(data, dims, dtype).dims, length);
+  }
+  // What is changed afterwards is looked at again.
+  const changed = (change) => Object.assign(new Tensor(new Float32Array(3), [1, 3]), change);
+  await refused(changed({data: new Float32Array(2)}), /inputs\[0\]/);
+  await refused(changed({data: new Float64Array(3)}), /typed array/);
+  await refused(changed({dtype: 'float99'}), /float99/);
+  await refused(changed({dims: [1, 1.5]}), /whole/);
+  await refused(changed({dims: [1, -3]}), /-3/);
+  await refused(changed({dims: ['1', 3]}), /dims/);
   await refused(null, /'x' must be a tensor/);
   await refused({dtype: 'float32', dims: [1, 3], data: 7}, /typed array/);
   const gone = new Float32Array(3);
   structuredClone(gone.buffer, {transfer: [gone.buffer]});
-  await refused(new Tensor(gone, [1, 3]), /inputs\[0\]/);
+  await refused({data: gone, dims: [1, 3]}, /it has 0/);
   const strings = await spinel.load(model('strings'));
-  await fails(strings.run([new Tensor(['a', 5], [2])]), 'invalid_argument', /string/);
+  await fails(strings.run([{data: ['a', 5], dims: [2], dtype: 'string'}]), 'invalid_argument', /string/);
 });

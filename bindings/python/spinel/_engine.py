@@ -84,6 +84,8 @@ class InferEngine:
             model = np.frombuffer(ckpt, dtype=np.uint8)
             handle = create(lib.spinel_engine_create_from_memory, model.ctypes.data, model.nbytes, encode_or_none(folder),
                             pointer)
+        elif ckpt is None and load_engine is None:
+            raise InvalidArgumentError('give ckpt, the path or the bytes of an ONNX file, or load_engine')
         else:
             handle = create(lib.spinel_engine_create, encode_or_none(ckpt), pointer)
         self._handle: Handle | None = Handle(handle, options)

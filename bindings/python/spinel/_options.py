@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import _abi
@@ -85,6 +85,8 @@ class EngineOptions:
             self.keep.append(names)
             out.input_names, out.input_name_count = ctypes.addressof(names), len(names)
         if input_size:
+            if not all(isinstance(shape, Iterable) for shape in input_size):
+                raise InvalidArgumentError(f'input_size is {input_size!r}; it takes one shape an input, such as [[1, 3, 224, 224]]')
             shapes, dims = shape_array(input_size)
             self.keep += [shapes, dims]
             out.input_sizes, out.input_size_count = ctypes.addressof(shapes), len(shapes)
