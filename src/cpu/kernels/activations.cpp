@@ -43,18 +43,11 @@ Vec activate(const Epilogue& epilogue, Vec x) {
 
 void activate_rows(const Epilogue& epilogue, float* c, int64_t c_stride, int64_t rows, int64_t columns) {
   with_activation(epilogue, [&](auto fn) {
-    for (int64_t row = 0; row < rows; ++row, c += c_stride) {
-      int64_t n = 0;
-      for (; n + 4 * vector_floats <= columns; n += 4 * vector_floats) {
-        Vec x[4];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) x[i] = fn(load(c + n + i * vector_floats));
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) store(c + n + i * vector_floats, x[i]);
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t n = 0; n < columns; n += vector_floats) {
+        float* at = c + row * c_stride + n;
+        store_some(at, fn(load_some(at, columns - n)), columns - n);
       }
-      for (; n < columns; n += vector_floats)
-        store_some(c + n, fn(load_some(c + n, columns - n)), columns - n);
-    }
   });
 }
 

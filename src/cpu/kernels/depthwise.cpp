@@ -13,7 +13,7 @@ namespace {
 
 /// Neighbouring outputs that share the weights and inputs in registers: enough sums to hide the latency of
 /// the multiply-add.
-constexpr int run = 8;
+constexpr int run = vector_floats == 4 ? 4 : 8;
 /// Pixels of all lines of the ring: half of the first-level cache.
 constexpr int64_t ring_pixels = 384;
 
