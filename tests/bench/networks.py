@@ -16,8 +16,14 @@ ALL = ("resnet50", *TEN)
 LARGEST_BATCH = {"deeplabv3_resnet50": 2, "vgg16": 16, "vit_b_16": 16, "bert_base": 16, "convnext_tiny": 32}
 
 
+def float32_of(network):
+    """What quantize_models.py has made it of."""
+    return network.removesuffix("_static").removesuffix("_dynamic")
+
+
 def inputs_of(network):
     """Dims without the batch and dtype of each input, by name."""
+    network = float32_of(network)
     return TOKENS if network == "bert_base" else SEGMENTATION if network == "deeplabv3_resnet50" else IMAGE
 
 
@@ -37,4 +43,4 @@ def arrays(network, batch):
 
 
 def batches(network, wanted):
-    return [batch for batch in wanted if batch <= LARGEST_BATCH.get(network, max(wanted))] or [min(wanted)]
+    return [batch for batch in wanted if batch <= LARGEST_BATCH.get(float32_of(network), max(wanted))] or [min(wanted)]
