@@ -6,6 +6,7 @@
 // it; so nodes that compute elements from elements stay between convolutions without a change of form.
 #include <algorithm>
 
+#include "cpu/quant_product.hpp"
 #include "graph/origin.hpp"
 #include "ops/binary.hpp"
 #include "ops/clip.hpp"
@@ -13,6 +14,7 @@
 #include "ops/conv_transpose.hpp"
 #include "ops/op_table.hpp"
 #include "ops/pool.hpp"
+#include "ops/qlinear_conv.hpp"
 #include "ops/transpose.hpp"
 #include "ops/unary.hpp"
 #include "passes/pipeline.hpp"
@@ -103,7 +105,12 @@ class Lift {
     if (const auto* conv = dynamic_cast<const ops::ConvOp*>(op)) {
       Attributes attributes = lifted_window(conv->attrs().window);
       attributes["group"] = conv->attrs().group;
-      return lift_conv(node, "Conv", std::move(attributes));
+      return lift_conv(node, "Conv", 1, std::move(attributes));
+    }
+    if (const auto* conv = dynamic_cast<const ops::IntConvOp*>(op)) {
+      Attributes attributes = lifted_window(conv->attrs().window);
+      attributes["group"] = conv->attrs().group;
+      return lift_conv(node, op->name(), conv->weights_input(), std::move(attributes));
     }
     if (const auto* conv = dynamic_cast<const ops::ConvTransposeOp*>(op)) {
       const ops::ConvTransposeAttrs& attrs = conv->attrs();
@@ -111,7 +118,7 @@ class Lift {
       attributes["group"] = attrs.group;
       if (!attrs.output_padding.empty()) attributes["output_padding"] = with_height(0, attrs.output_padding);
       if (!attrs.output_shape.empty()) attributes["output_shape"] = with_height(1, attrs.output_shape);
-      return lift_conv(node, "ConvTranspose", std::move(attributes));
+      return lift_conv(node, "ConvTranspose", 1, std::move(attributes));
     }
     if (const auto* pool = dynamic_cast<const ops::MaxPoolOp*>(op))
       return lift_pool(node, "MaxPool", pool->attrs().window, {});
@@ -128,17 +135,25 @@ class Lift {
     return binary != nullptr && binary->attrs().legacy.is_numpy() && lift_as_it_is(node, 2);
   }
 
-  bool lift_conv(const Node& node, const char* type, Attributes attributes) {
-    const Tensor weights = constant(node.inputs[1]);
-    if (!computes(node.inputs[0]) || !weights.defined() || weights.rank() != 3) return false;
+  /// X is input 0, W input `weights_input`.
+  bool lift_conv(const Node& node, std::string_view type, size_t weights_input, Attributes attributes) {
+    const ValueId w = node.inputs[weights_input];
+    const Tensor weights = constant(w);
+    const bool quantized = cpu::is_byte(graph_.value(node.inputs[0]).type.dtype);
+    if (!(quantized ? is_signal(node.inputs[0]) : computes(node.inputs[0])) || !weights.defined() ||
+        weights.rank() != 3)
+      return false;
     Node out = like(node);
-    out.inputs = {provide_lifted(node.inputs[0]),
-                  add_constant(graph_.value(node.inputs[1]).name + ".lifted",
-                               weights.reshaped({weights.dim(0), weights.dim(1), 1, weights.dim(2)}))};
-    if (node.inputs.size() > 2 && node.inputs[2] != no_value) out.inputs.push_back(node.inputs[2]);
+    out.inputs = node.inputs;
+    for (size_t i = 1; i < out.inputs.size(); ++i)
+      if (out.inputs[i] != no_value) provide_plain(out.inputs[i]);
+    out.inputs[0] = provide_lifted(node.inputs[0]);
+    out.inputs[weights_input] =
+        add_constant(graph_.value(w).name + ".lifted",
+                     weights.reshaped({weights.dim(0), weights.dim(1), 1, weights.dim(2)}));
     attributes["kernel_shape"] = std::vector<int64_t>{1, weights.dim(2)};
     set_op(out, type, std::move(attributes));
-    if (--uses_[index(node.inputs[1])] == 0) graph_.value(node.inputs[1]).constant = {};
+    if (--uses_[index(w)] == 0) graph_.value(w).constant = {};
     emit(std::move(out), node.outputs[0]);
     return true;
   }
@@ -276,9 +291,9 @@ class Lift {
     out.sources = node.sources;
     return out;
   }
-  static void set_op(Node& node, const char* type, Attributes attributes) {
+  static void set_op(Node& node, std::string_view type, Attributes attributes) {
     constexpr int version = 22;
-    const ops::OpArgs args(type, version, std::move(attributes), node.inputs.size(), 1);
+    const ops::OpArgs args(std::string(type), version, std::move(attributes), node.inputs.size(), 1);
     node.op = ops::make_op(ops::need_op("", type), args);
     node.attributes = args.text();
   }

@@ -79,7 +79,7 @@ KernelCase conv_case(const ConvCase& c) {
 
 std::vector<Tensor> conv_inputs(const ConvCase& c, const Format& f) {
   const int64_t channels = c.w[0];
-  const int64_t depth = c.w[1] * c.w[2] * c.w[3];
+  const int64_t depth = element_count(c.w) / channels;
   Tensor w_scale = noise({f.per_channel ? channels : 1}, 4, 0.5, 2, DType::float32);
   Tensor w_zero(f.w, {f.per_channel ? channels : 1});
   for (int64_t i = 0; i < w_zero.element_count(); ++i)
@@ -115,6 +115,31 @@ TEST_CASE("quantised convolutions over channels-last tensors are exact", "[quant
         CHECK(same_bits(tuned.run({inputs[0]}), reference.run({inputs[0]})));
       }
   });
+}
+
+TEST_CASE("quantised convolutions over one axis are those over two", "[quantized]") {
+  const ConvCase cases[] = {
+      {{2, 16, 50}, {33, 16, 5}, {{"pads", Ints{2, 1}}, {"strides", Ints{2}}}},
+      {{1, 32, 40}, {32, 1, 3}, {{"group", int64_t{32}}, {"auto_pad", std::string("SAME_UPPER")}}},
+  };
+  const cpu::Isa& isa = cpu::best_isa();
+  for (const ConvCase& c : cases)
+    for (const Format& f : formats)
+      for (const bool integer : {false, true}) {
+        std::vector<Tensor> inputs = conv_inputs(c, f);
+        KernelCase conv = conv_case(c);
+        if (integer) {
+          conv.op = "ConvInteger";
+          inputs = {inputs[0], inputs[3], inputs[2], inputs[5]};
+        }
+        Model reference(conv, inputs);
+        reference.finish();
+        Model tuned(conv, inputs);
+        tuned.finish();
+        lower(tuned.graph, isa);
+        CHECK(tuned.count("NhwcQuantConv") == 1);
+        CHECK(same_bits(tuned.run({inputs[0]}), reference.run({inputs[0]})));
+      }
 }
 
 TEST_CASE("integer convolutions to floats are exact, with what follows them", "[quantized]") {
