@@ -135,7 +135,9 @@ InferEngine::InferEngine(const EngineOptions& options) {
     return;
   }
   if (options.ckpt.empty()) fail(ErrorCode::invalid_argument, "ckpt is empty; give the path of an ONNX file");
-  onnx::ModelSource source = onnx::open_model(options.ckpt, options.limits);
+  onnx::ModelSource source = backend::find_target(options.target).only_imports
+                                 ? onnx::open_model_for_import(options.ckpt, options.limits)
+                                 : onnx::open_model(options.ckpt, options.limits);
   impl_ = load(&source, options, options.ckpt + ": ");
 }
 

@@ -115,6 +115,9 @@ struct Target {
   std::unique_ptr<Model> (*load)(const CompileOptions& options) = nullptr;
   /// Whether it compiles the graph itself, so that pass_path and save_engine mean something.
   bool has_passes = true;
+  /// Whether compile() reads the model by onnx::import_model alone, so that its large tensors can stay in the
+  /// file until then.
+  bool only_imports = false;
 };
 
 /// Every target of this build, the default first.

@@ -7,8 +7,8 @@ namespace spinel::backend {
 namespace {
 
 constexpr Target target_table[] = {
-    {"cpu", compile_for_cpu, load_for_cpu},
-    {"onnx", compile_for_onnxruntime, nullptr, false},
+    {.name = "cpu", .compile = compile_for_cpu, .load = load_for_cpu, .only_imports = true},
+    {.name = "onnx", .compile = compile_for_onnxruntime, .has_passes = false},
 };
 
 }  // namespace

@@ -27,7 +27,9 @@ AllocatorScope::~AllocatorScope() { current = outer_; }
 
 bool has_host_allocator() noexcept { return current != nullptr; }
 
-std::shared_ptr<void> map_block(size_t bytes) {
+namespace {
+
+std::shared_ptr<void> map_pages(size_t bytes, bool huge) {
   const auto page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   // A rest of more than half a huge page takes a whole one.
   const bool rounds = bytes >= huge_page_bytes && bytes % huge_page_bytes > huge_page_bytes / 2;
@@ -43,12 +45,10 @@ std::shared_ptr<void> map_block(size_t bytes) {
     if (before != 0) ::munmap(memory, before);
     memory += before;
     if (before != huge_page_bytes) ::munmap(memory + size, huge_page_bytes - before);
-    ::madvise(memory, size, MADV_HUGEPAGE);
+    if (huge) ::madvise(memory, size, MADV_HUGEPAGE);
   }
   return {memory, [size](void* p) { ::munmap(p, size); }};
 }
-
-namespace {
 
 /// Whether map_block() serves a request.
 bool is_mapped(size_t bytes, size_t alignment) {
@@ -56,6 +56,15 @@ bool is_mapped(size_t bytes, size_t alignment) {
 }
 
 }  // namespace
+
+std::shared_ptr<void> map_block(size_t bytes) { return map_pages(bytes, true); }
+std::shared_ptr<void> map_sparse_block(size_t bytes) { return map_pages(bytes, false); }
+
+void prefer_huge_pages(std::byte* begin, size_t bytes) noexcept {
+  const size_t before = -reinterpret_cast<uintptr_t>(begin) % huge_page_bytes;
+  if (bytes < before + huge_page_bytes) return;
+  ::madvise(begin + before, (bytes - before) / huge_page_bytes * huge_page_bytes, MADV_HUGEPAGE);
+}
 
 std::shared_ptr<void> allocate_zeroed_block(size_t bytes, size_t alignment) {
   std::shared_ptr<void> block = allocate_block(bytes, alignment);

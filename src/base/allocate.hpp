@@ -28,6 +28,10 @@ bool has_host_allocator() noexcept;
 /// far as whole ones fit they are huge where the system gives them on request: for blocks of megabytes that
 /// are filled at once, since touching and freeing 4-KiB pages takes ten to fifty times as long.
 std::shared_ptr<void> map_block(size_t bytes);
+/// The same without huge pages, for a block of which most is never touched and takes no memory then.
+std::shared_ptr<void> map_sparse_block(size_t bytes);
+/// Has huge pages in a part of it that is about to be filled, as far as whole ones fit.
+void prefer_huge_pages(std::byte* begin, size_t bytes) noexcept;
 
 /// Uninitialised memory, freed with the last copy; nullptr if there is none. `alignment` is a power of two.
 /// While a thread loads, large blocks without a host's allocator are those of map_block().

@@ -61,18 +61,12 @@ std::shared_ptr<void> allocate_bytes(size_t size) {
   return has_host_allocator() ? allocate_block(size, 4096) : map_block(size);
 }
 
-Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name, std::string_view what) {
-  if (length == 0) return {};
-  if (length > SIZE_MAX / 2)
-    fail(ErrorCode::limit_exceeded, "{} '{}' is larger than the address space", what, name);
-  const auto size = static_cast<size_t>(length);
-  std::shared_ptr<void> owner = allocate_bytes(size);
-  if (owner == nullptr) fail(ErrorCode::out_of_memory, "{} '{}': no memory for {} bytes", what, name, size);
-  void* memory = owner.get();
+void read_into(int fd, uint64_t offset, std::span<std::byte> to, std::string_view name,
+               std::string_view what) {
   size_t done = 0;
-  while (done < size) {
+  while (done < to.size()) {
     check_load_cancelled();
-    const ssize_t got = ::pread(fd, static_cast<char*>(memory) + done, std::min(size - done, piece_bytes),
+    const ssize_t got = ::pread(fd, to.data() + done, std::min(to.size() - done, piece_bytes),
                                 static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail(ErrorCode::io, "{} '{}': {}", what, name, system_text(errno));
@@ -80,7 +74,18 @@ Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name
       fail(ErrorCode::io, "{} '{}' shrank to {} bytes while it was read", what, name, offset + done);
     done += static_cast<size_t>(got);
   }
-  return {{static_cast<const std::byte*>(memory), size}, std::move(owner)};
+}
+
+Bytes read_range(int fd, uint64_t offset, uint64_t length, std::string_view name, std::string_view what) {
+  if (length == 0) return {};
+  if (length > SIZE_MAX / 2)
+    fail(ErrorCode::limit_exceeded, "{} '{}' is larger than the address space", what, name);
+  const auto size = static_cast<size_t>(length);
+  std::shared_ptr<void> owner = allocate_bytes(size);
+  if (owner == nullptr) fail(ErrorCode::out_of_memory, "{} '{}': no memory for {} bytes", what, name, size);
+  auto* memory = static_cast<std::byte*>(owner.get());
+  read_into(fd, offset, {memory, size}, name, what);
+  return {{memory, size}, std::move(owner)};
 }
 
 std::string named(std::string_view limit_name) {
@@ -94,15 +99,42 @@ void check_size(uint64_t size, uint64_t limit, std::string_view limit_name, std:
          named(limit_name));
 }
 
-void write_all(int fd, std::span<const std::byte> bytes, const std::string& name) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t put = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail(ErrorCode::io, "cannot write '{}': {}", name, system_text(errno));
-    done += static_cast<size_t>(put);
+/// Writes a file from its beginning.
+class Writer {
+ public:
+  Writer(int fd, const std::string& name) : fd_(fd), name_(name) {}
+
+  void write(std::span<const std::byte> bytes) {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      check_load_cancelled();
+      const ssize_t put = ::write(fd_, bytes.data() + done, std::min(bytes.size() - done, piece_bytes));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) fail(ErrorCode::io, "cannot write '{}': {}", name_, system_text(errno));
+      done += static_cast<size_t>(put);
+      written_ += put;
+      limit_backlog();
+    }
   }
-}
+
+ private:
+  /// Lets the disk keep up, for nothing can cancel a synchronisation. Some file systems cannot do it; then
+  /// that takes as long as it takes.
+  void limit_backlog() {
+    constexpr off_t backlog = 4 * static_cast<off_t>(piece_bytes);
+    if (written_ - synchronised_ < backlog) return;
+    const off_t half = (written_ - synchronised_) / 2;
+    ::sync_file_range(fd_, synchronised_ + half, half, SYNC_FILE_RANGE_WRITE);
+    ::sync_file_range(fd_, synchronised_, half,
+                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    synchronised_ += half;
+  }
+
+  int fd_;
+  const std::string& name_;
+  off_t written_ = 0;
+  off_t synchronised_ = 0;
+};
 
 }  // namespace
 
@@ -120,6 +152,10 @@ OpenFile::~OpenFile() { ::close(descriptor_); }
 
 Bytes OpenFile::read(uint64_t offset, uint64_t length) const {
   return read_range(descriptor_, offset, length, name_, what_);
+}
+
+void OpenFile::read(uint64_t offset, std::span<std::byte> to) const {
+  read_into(descriptor_, offset, to, name_, what_);
 }
 
 Bytes OpenFile::map(uint64_t offset, uint64_t length) const {
@@ -190,7 +226,8 @@ void write_file(const std::filesystem::path& path, std::span<const std::span<con
   Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
   if (file.get() < 0) fail(open_error(errno), "cannot write '{}': {}", name, system_text(errno));
   try {
-    for (const std::span<const std::byte> part : parts) write_all(file.get(), part, name);
+    Writer writer(file.get(), name);
+    for (const std::span<const std::byte> part : parts) writer.write(part);
     const mode_t mask = 0644;
     if (::fchmod(file.get(), mask) != 0 || ::fsync(file.get()) != 0 ||
         ::rename(temporary.c_str(), name.c_str()) != 0)

@@ -40,9 +40,11 @@ class OpenFile {
   uint64_t size() const noexcept { return size_; }
   /// A copy in private memory. The range must lie inside size(). Throws Error.
   Bytes read(uint64_t offset, uint64_t length) const;
-  /// The same without a copy: pages come from the file when they are touched, and are never written. Whoever
-  /// changes the file changes what is seen here, and touching what was cut off it ends the process (SIGBUS);
-  /// a file that is replaced by renaming another one over it stays as it was.
+  /// The same into the caller's memory.
+  void read(uint64_t offset, std::span<std::byte> to) const;
+  /// As read(offset, length), without a copy: pages come from the file when they are touched, and are never
+  /// written. Whoever changes the file changes what is seen here, and touching what was cut off it ends the
+  /// process (SIGBUS); a file that is replaced by renaming another one over it stays as it was.
   Bytes map(uint64_t offset, uint64_t length) const;
 
  private:

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/cancel.hpp"
 #include "cpu/quant_conv.hpp"
 
 namespace spinel::cpu {
@@ -97,9 +98,11 @@ Tensor pack_product(const ByteKernels& kernels, const Weights& w, const QuantCon
   std::vector<uint8_t> ordered(static_cast<size_t>(depth * columns));
   for (int64_t g = 0; g < layer.group; ++g) {
     uint8_t* to = ordered.data();
-    for (int64_t n = 0; n < columns; ++n)
+    for (int64_t n = 0; n < columns; ++n) {
+      check_load_cancelled();
       for (int64_t t = 0; t < layer.taps(); ++t)
         for (int64_t c = 0; c < w.channels(); ++c) *to++ = w.byte(g * columns + n, c, t);
+    }
     kernels.pack_columns(ordered.data(), w.is_signed, w.zero_points.data() + g * columns, 1, 1, depth, depth,
                          columns,
                          static_cast<std::byte*>(packed.raw()) + g * kernels.packed_bytes(depth, columns));
@@ -143,6 +146,7 @@ QuantConvConstants pack_quant_conv(const ByteKernels& kernels, QuantConvLayer& l
   const auto p = static_cast<uint32_t>(layer.x_zero_point + (layer.x_dtype == DType::int8 ? 128 : 0));
   for (int64_t m = 0; m < layer.out_channels; ++m) {
     const auto own = static_cast<size_t>(m);
+    check_load_cancelled();
     const uint32_t sum = is_byte_sum ? weights.sum(m) : 0;
     const uint32_t added = bias.defined() ? static_cast<uint32_t>(bias.data<int32_t>()[own]) : 0;
     start[own] = static_cast<int32_t>(knows_p ? added - p * sum : sum);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "cpu/weights.hpp"
 
 namespace spinel::cpu {
 namespace {
@@ -76,7 +77,10 @@ std::optional<std::vector<DirectionWeights>> pack_recurrent_weights(const Candid
   const Kernels& kernels = candidate.kernels;
   const auto pack = [&](const float* from, int64_t depth, int64_t columns) {
     std::vector<float> packed(static_cast<size_t>(kernels.packed_size(depth, columns)));
-    kernels.pack_columns(from, 1, depth, depth, columns, packed.data());
+    pack_weights(
+        kernels,
+        {.from = from, .columns = columns, .channels = depth, .column_stride = depth, .channel_stride = 1},
+        packed.data());
     return packed;
   };
   std::vector<DirectionWeights> all(static_cast<size_t>(directions));

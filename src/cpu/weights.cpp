@@ -81,24 +81,29 @@ void turn_weights(const Kernels& kernels, const WeightMatrix& matrix, const Weig
                              .element_bytes = element});
 }
 
-void pack_weights(const Isa& isa, int64_t half_chunk, const WeightMatrix& matrix, void* to) {
-  const Kernels& kernels = *isa.kernels;
-  const int64_t depth = matrix.depth();
-  const int64_t element = matrix.half ? 2 : 4;
+void pack_weights(const Kernels& kernels, const WeightMatrix& matrix, void* to) {
   PanelReader reader(kernels, matrix);
-  std::vector<std::byte> panel;
-  if (half_chunk != 0) panel.resize(static_cast<size_t>(depth * kernels.panel_columns) * sizeof(uint16_t));
   auto* out = static_cast<std::byte*>(to);
   for (int64_t n = 0; n < matrix.columns; n += kernels.panel_columns) {
     const int64_t count = std::min(kernels.panel_columns, matrix.columns - n);
-    if (half_chunk == 0) {  // Nothing is added to a panel, and its elements are kept as they are.
-      reader.read(n, count, kernels.packed_size(1, count), out);
-    } else {
-      reader.read(n, count, count, panel.data());
-      isa.half_kernels->pack_columns(reinterpret_cast<const uint16_t*>(panel.data()), count, depth, count,
-                                     half_chunk, reinterpret_cast<uint16_t*>(out));
-    }
-    out += packed_weights_size(isa, half_chunk, depth, count) * element;
+    const int64_t width = kernels.packed_size(1, count);
+    reader.read(n, count, width, out);
+    out += matrix.depth() * width * (matrix.half ? 2 : 4);
+  }
+}
+
+void pack_weights(const Isa& isa, int64_t half_chunk, const WeightMatrix& matrix, void* to) {
+  if (half_chunk == 0) return pack_weights(*isa.kernels, matrix, to);
+  const int64_t panel_columns = isa.kernels->panel_columns;
+  const int64_t depth = matrix.depth();
+  PanelReader reader(*isa.kernels, matrix);
+  std::vector<uint16_t> panel(static_cast<size_t>(depth * panel_columns));
+  auto* out = static_cast<uint16_t*>(to);
+  for (int64_t n = 0; n < matrix.columns; n += panel_columns) {
+    const int64_t count = std::min(panel_columns, matrix.columns - n);
+    reader.read(n, count, count, reinterpret_cast<std::byte*>(panel.data()));
+    isa.half_kernels->pack_columns(panel.data(), count, depth, count, half_chunk, out);
+    out += isa.half_kernels->packed_size(depth, count);
   }
 }
 

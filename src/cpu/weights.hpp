@@ -32,7 +32,10 @@ struct WeightBlock {
 void turn_weights(const Kernels& kernels, const WeightMatrix& matrix, const WeightBlock& block, void* to,
                   int64_t width);
 
-/// Packs B, in the order (tap, channel) of K, as a product with this half_chunk reads it: into
+/// Packs B, in the order (tap, channel) of K, as Kernels::pack_columns does, in the matrix's type. Throws
+/// Error(cancelled).
+void pack_weights(const Kernels& kernels, const WeightMatrix& matrix, void* to);
+/// The same as a product with this half_chunk reads it: into
 /// packed_weights_size() elements of the matrix's type. Throws Error(cancelled).
 void pack_weights(const Isa& isa, int64_t half_chunk, const WeightMatrix& matrix, void* to);
 /// Elements of the result.

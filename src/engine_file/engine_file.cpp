@@ -40,7 +40,7 @@ uint64_t checksum_of(const Header& header, std::span<const std::byte> program) {
 
 /// Adds weights, of which there may be much: a cancelled load is noticed on the way.
 void add_checked(Checksum& sum, std::span<const std::byte> bytes) {
-  constexpr size_t piece_bytes = size_t{8} << 20;
+  constexpr size_t piece_bytes = size_t{1} << 20;
   for (size_t at = 0; at < bytes.size(); at += piece_bytes) {
     check_load_cancelled();
     sum.add(bytes.subspan(at, std::min(piece_bytes, bytes.size() - at)));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "base/allocate.hpp"
 #include "base/cancel.hpp"
 #include "base/text.hpp"
 #include "onnx/editable_model.hpp"
@@ -368,6 +369,13 @@ ModelSource open_model(const std::filesystem::path& path, const Limits& limits) 
   return {read_file(path, "model", limits.max_model_bytes, "max_model_bytes"), path.parent_path()};
 }
 
+ModelSource open_model_for_import(const std::filesystem::path& path, const Limits& limits) {
+  // A host's allocator may hand out what it has not got until it is touched, or not.
+  if (has_host_allocator()) return open_model(path, limits);
+  auto file = std::make_shared<const ModelFile>(path, limits);
+  return {file->bytes(), path.parent_path(), file};
+}
+
 graph::Graph import_model(const ModelSource& source, const Limits& limits, const LogCallback& log,
                           const ops::CustomOpTable& custom_ops) {
   const Model model = parse_model(source.bytes.data, limits);
@@ -378,6 +386,7 @@ graph::Graph import_model(const ModelSource& source, const Limits& limits, const
     log(LogLevel::info, "the model carries training information, which inference ignores");
   TensorSource tensors;
   tensors.owner = source.bytes.owner;
+  tensors.file = source.file;
   tensors.folder = source.folder;
   tensors.limits = limits;
   tensors.model_bytes = source.bytes.data.size();

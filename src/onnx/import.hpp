@@ -10,18 +10,23 @@
 
 #include "base/file.hpp"
 #include "graph/graph.hpp"
+#include "onnx/model_file.hpp"
 #include "ops/custom_op.hpp"
 
 namespace spinel::onnx {
 
 /// A model's bytes, and where its external data may lie.
 struct ModelSource {
-  Bytes bytes;                                  ///< Constants point into them; the owner is kept alive.
-  std::optional<std::filesystem::path> folder;  ///< None: external data is refused.
+  Bytes bytes;                                      ///< Constants point into them; the owner is kept alive.
+  std::optional<std::filesystem::path> folder;      ///< None: external data is refused.
+  std::shared_ptr<const ModelFile> file = nullptr;  ///< Has what `bytes` lack; nullptr: they are whole.
 };
 
 /// Reads the file at `path`. Throws Error.
 ModelSource open_model(const std::filesystem::path& path, const Limits& limits);
+/// The same for import_model() alone, which reads large tensors from the file one by one: no part of a large
+/// model is in memory twice.
+ModelSource open_model_for_import(const std::filesystem::path& path, const Limits& limits);
 
 /// Builds the graph: initializers and Constant nodes become constants, functions are expanded, attributes
 /// normalised, nodes sorted. Types and shapes are not inferred yet, except those that the inputs declare. A

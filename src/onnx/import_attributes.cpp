@@ -21,6 +21,11 @@ AttributeType effective_type(const Attribute& a) {
   return AttributeType::undefined;
 }
 
+/// An operator keeps its attributes; a view would keep the whole file's bytes with them.
+spinel::Tensor owned(spinel::Tensor tensor, const TensorSource& source) {
+  return tensor.owner() == source.owner ? tensor.clone() : tensor;
+}
+
 }  // namespace
 
 ops::Attribute import_attribute(const Attribute& a, const TensorSource& source) {
@@ -33,8 +38,7 @@ ops::Attribute import_attribute(const Attribute& a, const TensorSource& source) 
       return std::string(a.s.value_or(std::string_view{}));
     case AttributeType::tensor:
       if (!a.t) fail(ErrorCode::bad_model, "attribute '{}' is declared a tensor but holds none", a.name);
-      // An operator keeps its attributes; a view would keep the whole file's bytes with them.
-      return to_tensor(*a.t, source).clone();
+      return owned(to_tensor(*a.t, source), source);
     case AttributeType::sparse_tensor:
       if (!a.sparse_tensor)
         fail(ErrorCode::bad_model, "attribute '{}' is declared a sparse tensor but holds none", a.name);

@@ -71,10 +71,14 @@ bool has_odd_bools(const Plan& plan, std::span<const std::byte> bytes) {
          std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; });
 }
 
-spinel::Tensor copied(const Plan& plan, std::span<const std::byte> bytes) {
+/// `file`: where to read the bytes; nullptr: they are in memory.
+spinel::Tensor copied(const Plan& plan, std::span<const std::byte> bytes, const ModelFile* file = nullptr) {
   spinel::Tensor out = spinel::Tensor::uninitialized(plan.dtype, plan.from.dims);
   auto* const to = static_cast<std::byte*>(out.raw());
-  copy_bytes(to, bytes.data(), bytes.size());
+  if (file != nullptr)
+    file->read(bytes, {to, bytes.size()});
+  else
+    copy_bytes(to, bytes.data(), bytes.size());
   if (plan.dtype == DType::boolean)
     for (size_t i = 0; i < bytes.size(); ++i) to[i] = std::byte{to[i] != std::byte{0}};
   return out;
@@ -303,6 +307,8 @@ spinel::Tensor to_tensor(const Tensor& tensor, const TensorSource& source) {
   if (tensor.raw_data->size() != plan.bytes)
     fail(ErrorCode::bad_model, "{} needs {} bytes, but its raw_data has {}", plan.label(), plan.bytes,
          tensor.raw_data->size());
+  if (source.file != nullptr && source.file->leaves_out(*tensor.raw_data))
+    return copied(plan, *tensor.raw_data, source.file.get());
   return from_bytes(plan, *tensor.raw_data, source.owner);
 }
 

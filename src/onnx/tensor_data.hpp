@@ -9,6 +9,7 @@
 #include <spinel/tensor.hpp>
 
 #include "onnx/model.hpp"
+#include "onnx/model_file.hpp"
 
 namespace spinel::onnx {
 
@@ -16,6 +17,8 @@ namespace spinel::onnx {
 struct TensorSource {
   /// Keeps the file's bytes alive; tensors that point into them share it. Null: every tensor is a copy.
   std::shared_ptr<void> owner;
+  /// Has those of the bytes that are not in memory; nullptr: all are.
+  std::shared_ptr<const ModelFile> file;
   /// The folder that holds the model's external data. None: a model from memory, whose external data is
   /// refused.
   std::optional<std::filesystem::path> folder;

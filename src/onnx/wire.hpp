@@ -16,6 +16,7 @@
 
 #include <spinel/limits.hpp>
 
+#include "base/cancel.hpp"
 #include "onnx/model.hpp"
 
 namespace spinel::onnx {
@@ -173,10 +174,13 @@ void read(Cursor in, Dim& dim);
 /// Calls fn(uint64_t) for every value of a varint field. The values are known to be well formed.
 template <class Fn>
 void for_each_varint(const WireValues& values, Fn&& fn) {
+  constexpr size_t piece = size_t{1} << 18;  // Values before a cancelled load is noticed.
+  size_t done = 0;
   for (const WireRun& run : values.runs) {
     const char* at = reinterpret_cast<const char*>(run.bytes.data());
     const char* const end = at + run.bytes.size();
     while (at != end) {
+      if (++done % piece == 0) check_load_cancelled();
       if (!run.packed) protozero::decode_varint(&at, end);
       fn(protozero::decode_varint(&at, end));
     }
@@ -190,7 +194,7 @@ void copy_fixed(const WireValues& values, T* to) {
     const char* at = reinterpret_cast<const char*>(run.bytes.data());
     const char* const end = at + run.bytes.size();
     if (run.packed) {
-      std::memcpy(to, at, run.bytes.size());
+      copy_bytes(to, at, run.bytes.size());
       to += run.count;
       continue;
     }

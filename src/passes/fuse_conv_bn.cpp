@@ -75,9 +75,11 @@ FoldedConv fold_batch_norm(const graph::Op& conv, const Tensor& weights, const T
     b = (b - wide[2].data<float>()[c]) * scale + wide[1].data<float>()[c];
   }
   for (size_t o = 0; o < filters.outer; ++o)
-    for (size_t c = 0; c < filters.channels; ++c)
+    for (size_t c = 0; c < filters.channels; ++c) {
+      check_load_cancelled();
       for (size_t i = 0; i < filters.inner; ++i)
         w[(o * filters.channels + c) * filters.inner + i] *= scales[filters.first_channel(o) + c];
+    }
   return {convert(new_weights, dtype), convert(new_bias, dtype)};
 }
 
