@@ -46,6 +46,13 @@ Tensor pack_winograd_weights(const Kernels& kernels, const ConvLayer& layer, con
                             .channel_stride = taps};
   const int64_t size = kernels.packed_size(in, out);
   Tensor packed = Tensor::uninitialized(DType::float32, {points * size});
+  // The points' matrices are written side by side. Their pages come one by one before, for together they take
+  // longer than a cancelled load may go on.
+  constexpr int64_t page_floats = int64_t{1} << 19;
+  for (int64_t i = 0; i < points * size; i += page_floats) {
+    check_load_cancelled();
+    packed.data<float>()[static_cast<size_t>(i)] = 0;
+  }
   std::vector<float> turned(static_cast<size_t>(taps * block_channels * kernels.panel_columns));
   std::vector<uint16_t> halves(matrix.half ? turned.size() : 0);
   std::vector<float> transformed;
