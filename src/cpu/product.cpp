@@ -47,7 +47,8 @@ Cut cut_product(const Kernels& kernels, const Product& p, int64_t count, int con
       cut.groups = std::min(panels, ceil_div(wanted, cut.blocks));
     }
   }
-  if (keeps_sums(p)) cut.groups = std::max(cut.groups, ceil_div(p.columns, sum_columns));
+  if (keeps_sums(p) || p.depth > depth_step(p))
+    cut.groups = std::max(cut.groups, ceil_div(p.columns, sum_columns));
   cut.block_rows = ceil_div(p.rows, cut.blocks);
   cut.blocks = ceil_div(p.rows, cut.block_rows);
   cut.group_columns = ceil_div(panels, cut.groups) * kernels.panel_columns;
