@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/cancel.hpp"
 #include "ops/narrow.hpp"
 #include "ops/shape_rules.hpp"
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr int64_t block_elements = 16384;
 constexpr size_t max_operands = 4;
+/// Of which a load that computes constants may copy that many before it looks whether it was cancelled.
+constexpr int64_t checked_elements = int64_t{1} << 16;
 
 /// Axes of size 1 are dropped and neighbours are merged where every operand's strides allow it. All operands
 /// have one stride an axis.
@@ -39,7 +42,13 @@ template <class T>
 void copy_rows(const T* from, const Dims& outer, const std::vector<int64_t>& strides, int64_t inner,
                int64_t inner_stride, int64_t rows, T* to) {
   std::vector<int64_t> index(outer.size(), 0);
+  int64_t unchecked = 0;
   for (int64_t row = 0; row < rows; ++row) {
+    unchecked += inner;
+    if (unchecked >= checked_elements) {
+      check_load_cancelled();
+      unchecked = 0;
+    }
     if (inner_stride == 1) {
       std::copy_n(from, inner, to);
     } else {
