@@ -248,6 +248,7 @@ class NumberCastKernel final : public KernelOp {
 
 std::optional<ElementNode> element_node(const Graph& graph, const Node& node, std::string& refusal) {
   if (node.inputs.empty() || node.inputs[0] == no_value || !node.subgraphs.empty()) return std::nullopt;
+  if (node.outputs.empty() || node.outputs[0] == no_value) return std::nullopt;
   const Value& x = graph.value(node.inputs[0]);
   if (!x.type.is_tensor() || !ElementProgram::takes(x.type.dtype)) {
     refusal = "it is neither float32 nor float16";

@@ -126,14 +126,20 @@ void transpose_of(const TransposeBlock& t) {
   }
 }
 
-void copy_floats(const char* from, char* to, int64_t bytes) {
+/// Four bytes at a time, which may be two float16 at any address of theirs.
+void copy_words(const char* from, char* to, int64_t bytes) {
+  typedef Vec AnyVec __attribute__((aligned(1), may_alias));
   constexpr int64_t width = static_cast<int64_t>(sizeof(Vec));
   int64_t n = 0;
   for (; n + width <= bytes; n += width)
-    store(reinterpret_cast<float*>(to + n), load(reinterpret_cast<const float*>(from + n)));
+    *reinterpret_cast<AnyVec*>(to + n) = *reinterpret_cast<const AnyVec*>(from + n);
+#if defined(__AVX2__)
   if (const int64_t rest = (bytes - n) / 4; rest > 0)
     store_partial(reinterpret_cast<float*>(to + n),
                   load_partial(reinterpret_cast<const float*>(from + n), rest), rest);
+#else
+  for (; n < bytes; n += 4) __builtin_memcpy(to + n, from + n, 4);
+#endif
 }
 
 }  // namespace
@@ -148,10 +154,10 @@ void copy_rows(const void* from, int64_t from_stride, void* to, int64_t to_strid
   constexpr int64_t short_row = 1024;  // Longer ones are the C library's.
   const char* source = static_cast<const char*>(from);
   char* target = static_cast<char*>(to);
-  const bool in_floats = row_bytes % 4 == 0 && row_bytes <= short_row;
+  const bool in_words = row_bytes % 4 == 0 && row_bytes <= short_row;
   for (; rows > 0; --rows, source += from_stride, target += to_stride) {
-    if (in_floats)
-      copy_floats(source, target, row_bytes);
+    if (in_words)
+      copy_words(source, target, row_bytes);
     else
       __builtin_memcpy(target, source, static_cast<size_t>(row_bytes));
   }
